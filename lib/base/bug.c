@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/* bug: abort on our own mistakes, exit where the program cannot run. */
+#include "lib/base/bug.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+
+_Noreturn void
+bug_abort(const char *file, int line, const char *func, const char *cond)
+{
+	log_last_words();
+	fprintf(stderr, "relayd: bug: %s:%d: %s: %s\n", file, line, func, cond);
+	fflush(stderr);
+	abort();
+}
+
+_Noreturn void
+fatal(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	log_last_words();
+	fputs("relayd: fatal: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	fflush(stderr);
+	_Exit(code);
+}
+
+void *
+must_calloc(size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size ? size : 1);
+
+	if (p == NULL)
+		fatal(EX_OSERR, "out of memory (%zu x %zu)", n, size);
+	return p;
+}
+
+void *
+must_realloc(void *old, size_t n, size_t size)
+{
+	void *p = reallocarray(old, n ? n : 1, size ? size : 1);
+
+	if (p == NULL)
+		fatal(EX_OSERR, "out of memory (%zu x %zu)", n, size);
+	return p;
+}
+
+char *
+must_strdup(const char *s)
+{
+	return must_strndup(s, strlen(s));
+}
+
+char *
+must_strndup(const char *s, size_t n)
+{
+	char *p = strndup(s, n);
+
+	if (p == NULL)
+		fatal(EX_OSERR, "out of memory (%zu)", n);
+	return p;
+}

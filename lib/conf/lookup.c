@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC */
+/* lookup: which entry is for this client, this domain? */
+#include "lib/conf/conf_int.h"
+
+#include <string.h>
+
+#include "lib/base/str.h"
+
+static int
+network_has(const struct conf_network *n, int family, const uint8_t *bytes)
+{
+	unsigned whole = n->bits / 8, rest = n->bits % 8;
+
+	if (n->address.family != family || memcmp(n->address.bytes, bytes, whole) != 0)
+		return 0;
+	return rest == 0 || ((n->address.bytes[whole] ^ bytes[whole]) >> (8 - rest)) == 0;
+}
+
+/* An IPv4-mapped address counts as the IPv4 address that it is. */
+static const uint8_t *
+address_plain(int *family, const void *bytes)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (*family == AF_INET6 && memcmp(bytes, mapped, sizeof mapped) == 0) {
+		*family = AF_INET;
+		return (const uint8_t *)bytes + sizeof mapped;
+	}
+	return bytes;
+}
+
+int
+conf_networks_have(const struct conf_networks *networks, int family, const void *bytes)
+{
+	const uint8_t *plain = address_plain(&family, bytes);
+
+	for (size_t i = 0; i < networks->n; i++)
+		if (network_has(&networks->v[i], family, plain))
+			return 1;
+	return 0;
+}
+
+const struct conf_client *
+conf_client_of(const struct conf *c, int family, const void *bytes)
+{
+	const uint8_t *plain = address_plain(&family, bytes);
+	const struct conf_client *best = NULL;
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < c->clients.n; i++) {
+		const struct conf_networks *networks = &c->clients.v[i].networks;
+
+		for (size_t k = 0; k < networks->n; k++) {
+			if (!network_has(&networks->v[k], family, plain))
+				continue;
+			if (best == NULL || networks->v[k].bits > bits) {
+				best = &c->clients.v[i];
+				bits = networks->v[k].bits;
+			}
+		}
+	}
+	return best;
+}
+
+/* Exact name, ".suffix" from the longest on, "*". */
+const struct conf_destination *
+conf_destination_of(const struct conf *c, const char *domain)
+{
+	const struct conf_destination *found;
+	char name[256];
+	const char *dot = name;
+
+	if (str_copy(name, domain, sizeof name) >= sizeof name)
+		return map_gets(c->priv->destinations, "*");
+	str_lower(name);
+	if ((found = map_gets(c->priv->destinations, name)) != NULL)
+		return found;
+	while ((dot = strchr(dot, '.')) != NULL) {
+		if (dot != name && (found = map_gets(c->priv->destinations, dot)) != NULL)
+			return found;
+		dot++;
+	}
+	return map_gets(c->priv->destinations, "*");
+}
+
+/* How closely a pattern describes a domain: 0 not at all. */
+static size_t
+pattern_fits(const char *pattern, const char *domain)
+{
+	size_t n = strlen(pattern), len = strlen(domain);
+
+	if (strcmp(pattern, "*") == 0)
+		return 1;
+	if (pattern[0] == '.')
+		return len > n && str_eq_nocase(domain + len - n, pattern) ? 1 + n : 0;
+	return str_eq_nocase(pattern, domain) ? 1000 : 0;
+}
+
+const struct conf_exception *
+conf_exception_of(const struct conf *c, const char *domain, int64_t wall_ms)
+{
+	const struct conf_exception *best = NULL;
+	size_t fits = 0, f;
+
+	for (size_t i = 0; i < c->exceptions.n; i++) {
+		const struct conf_exception *e = &c->exceptions.v[i];
+
+		if (wall_ms >= e->expires)
+			continue;
+		for (size_t k = 0; k < e->domains.n; k++) {
+			if ((f = pattern_fits(e->domains.v[k], domain)) > fits) {
+				best = e;
+				fits = f;
+			}
+		}
+	}
+	return best;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/* answer: our replies to SMTP clients. */
+#include "lib/mail/answer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/str.h"
+
+int
+mail_answer_set(struct mail_answer *answer, int code, const char *dsn, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (answer == NULL)
+		return -1;
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof text, fmt, ap) < 0)
+		text[0] = '\0';
+	va_end(ap);
+	answer->code = code;
+	str_copy(answer->dsn, dsn, sizeof answer->dsn);
+	str_escape_to(answer->text, sizeof answer->text, text, strlen(text));
+	return -1;
+}
+
+void
+mail_answer_print(struct buf *out, const struct mail_answer *answer)
+{
+	buf_addf(out, "%03d", answer->code);
+	if (answer->dsn[0] != '\0')
+		buf_addf(out, " %s", answer->dsn);
+	buf_addf(out, " %s\r\n", answer->text);
+}

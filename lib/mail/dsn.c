@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: ISC */
+/* dsn: delivery status notifications: container, headers, returned message. */
+#include "lib/mail/dsn.h"
+
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/rand.h"
+#include "lib/base/str.h"
+#include "lib/mail/datain.h"
+#include "lib/mail/dsn_int.h"
+#include "lib/mail/header.h"
+#include "lib/mail/safe.h"
+
+#define BOUNDARY_CAP	64
+
+const struct mail_dsn_action_row mail_dsn_actions[MAIL_DSN__COUNT] = {
+	[MAIL_DSN_FAILED] = { "failed", "5.0.0", "45",
+	    "Your message could not be delivered to:" },
+	[MAIL_DSN_EXPIRED] = { "failed", "4.4.7", "45",
+	    "Your message could not be delivered in time, and is given up, to:" },
+	[MAIL_DSN_DELAYED] = { "delayed", "4.0.0", "4",
+	    "Your message is delayed. It is kept and tried again; you need not send it again.\r\n"
+	    "It waits for:" },
+	[MAIL_DSN_DELIVERED] = { "delivered", "2.0.0", "2",
+	    "Your message was delivered to:" },
+	[MAIL_DSN_RELAYED] = { "relayed", "2.0.0", "2",
+	    "Your message was passed on to a server that gives no further reports, for:" },
+};
+
+const char *
+mail_dsn_action_name(enum mail_dsn_action action)
+{
+	return mail_dsn_actions[action].name;
+}
+
+static int
+has_action(const struct mail_dsn *d, enum mail_dsn_action action)
+{
+	for (size_t i = 0; i < d->nrcpts; i++)
+		if (d->rcpts[i].action == action)
+			return 1;
+	return 0;
+}
+
+static int
+has_failure(const struct mail_dsn *d)
+{
+	return has_action(d, MAIL_DSN_FAILED) || has_action(d, MAIL_DSN_EXPIRED);
+}
+
+/* RFC 6533 s1: only a message that came with SMTPUTF8 is answered in kind. */
+static int
+needs_utf8(const struct mail_dsn *d)
+{
+	int wide = mail_safe_is_wide(d->sender);
+
+	for (size_t i = 0; i < d->nrcpts; i++)
+		wide |= mail_safe_is_wide(d->rcpts[i].final);
+	return d->smtputf8 && wide;
+}
+
+/* RFC 3461 s4.3: the whole message only for failures, and only if asked for. */
+static int
+returns_body(const struct mail_dsn *d)
+{
+	return d->ret == MAIL_RET_FULL && !d->requiretls && d->whole && has_failure(d) &&
+	    d->original_len <= MAIL_DSN_RETURN_MAX;
+}
+
+/* Octets of the header block, whole lines only. */
+static size_t
+header_len(const struct mail_dsn *d)
+{
+	struct mail_header header;
+	const char *lf;
+	size_t len;
+
+	mail_header_scan(d->original, d->original_len, d->whole, NULL, &header);
+	if (header.len <= MAIL_DSN_RETURN_MAX)
+		return header.len;
+	len = MAIL_DSN_RETURN_MAX;
+	lf = memrchr(d->original, '\n', len);
+	return lf == NULL ? 0 : (size_t)(lf - d->original) + 1;
+}
+
+/*
+ * What is returned of the message. It passes the cleaner once more: stored
+ * text is clean, and this makes that a fact here.
+ */
+static void
+copy_original(const struct mail_dsn *d, int body, struct buf *out, int *eightbit)
+{
+	struct mail_datain clean;
+	size_t n, used;
+
+	*eightbit = 0;
+	if (d->original == NULL || d->original_len == 0)
+		return;
+	n = body ? d->original_len : header_len(d);
+	mail_datain_init(&clean, &(struct mail_datain_param){ .bdat = 1 });
+	mail_datain_feed(&clean, d->original, n, &used, out);
+	mail_datain_finish(&clean, out);
+	*eightbit = clean.eightbit;
+}
+
+static void
+make_boundary(char *to, const struct buf *returned)
+{
+	/* Random, so no stored text can hold it; looked for all the same. */
+	do {
+		str_fmt(to, BOUNDARY_CAP, "=_%016llx%016llx",
+		    (unsigned long long)rand_u64(), (unsigned long long)rand_u64());
+	} while (buf_len(returned) > 0 &&
+	    memmem(buf_data(returned), buf_len(returned), to, strlen(to)) != NULL);
+}
+
+static const char *
+subject(const struct mail_dsn *d)
+{
+	if (has_failure(d))
+		return "Undelivered mail returned to sender";
+	if (has_action(d, MAIL_DSN_DELAYED))
+		return "Delayed mail (still being tried)";
+	return "Successful mail delivery report";
+}
+
+static void
+add_message_id(const struct mail_dsn *d, struct buf *out)
+{
+	buf_adds(out, "Message-ID: <");
+	if (d->own_id != NULL && *d->own_id != '\0')
+		mail_safe_name(out, d->own_id, MAIL_DSN_NAME_MAX);
+	else
+		buf_addf(out, "%016llx", (unsigned long long)rand_u64());
+	buf_adds(out, ".dsn@");
+	mail_safe_name(out, d->host, MAIL_DSN_NAME_MAX);
+	buf_adds(out, ">\r\n");
+}
+
+static void
+add_headers(const struct mail_dsn *d, const struct mail_dsn_made *made, const char *boundary,
+    struct buf *out)
+{
+	buf_adds(out, "From: Mail Delivery System <MAILER-DAEMON@");
+	mail_safe_name(out, d->host, MAIL_DSN_NAME_MAX);
+	buf_adds(out, ">\r\nTo: <");
+	mail_safe_text(out, d->sender, MAIL_DSN_ADDRESS_MAX, made->utf8);
+	buf_addf(out, ">\r\nSubject: %s\r\n", subject(d));
+	mail_dsn_add_date(out, "Date", d->now);
+	add_message_id(d, out);
+	buf_addf(out,
+	    "Auto-Submitted: auto-replied\r\n"
+	    "MIME-Version: 1.0\r\n"
+	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+	    "\tboundary=\"%s\"\r\n"
+	    "Content-Transfer-Encoding: %s\r\n"
+	    "\r\n"
+	    "This is a MIME-encapsulated message.\r\n",
+	    boundary, made->eightbit ? "8bit" : "7bit");
+}
+
+static void
+add_part(struct buf *out, const char *boundary, const char *description, const char *type,
+    int eightbit)
+{
+	buf_addf(out,
+	    "\r\n--%s\r\n"
+	    "Content-Description: %s\r\n"
+	    "Content-Type: %s\r\n"
+	    "Content-Transfer-Encoding: %s\r\n"
+	    "\r\n",
+	    boundary, description, type, eightbit ? "8bit" : "7bit");
+}
+
+static const char *
+returned_type(int body, int utf8)
+{
+	if (utf8)
+		return body ? "message/global" : "message/global-headers";
+	return body ? "message/rfc822" : "text/rfc822-headers";
+}
+
+void
+mail_dsn_compose(struct buf *out, const struct mail_dsn *d, struct mail_dsn_made *made)
+{
+	char boundary[BOUNDARY_CAP];
+	struct buf returned;
+	int body = returns_body(d), eightbit;
+
+	buf_init(&returned);
+	copy_original(d, body, &returned, &eightbit);
+	make_boundary(boundary, &returned);
+	made->utf8 = needs_utf8(d);
+	made->eightbit = eightbit || made->utf8;
+
+	add_headers(d, made, boundary, out);
+	add_part(out, boundary, "Notification",
+	    made->utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii", made->utf8);
+	mail_dsn_add_text(out, d, made->utf8);
+	add_part(out, boundary, "Delivery report",
+	    made->utf8 ? "message/global-delivery-status" : "message/delivery-status", made->utf8);
+	mail_dsn_add_status(out, d, made->utf8);
+	add_part(out, boundary, body ? "Undelivered message" : "Message headers",
+	    returned_type(body, made->utf8), eightbit);
+	buf_add(out, buf_data(&returned), buf_len(&returned));
+	buf_addf(out, "\r\n--%s--\r\n", boundary);
+	buf_fini(&returned);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * admit: may this connection carry mail under this plan?
+ * Pure: no I/O, no clock, no config. The only function in the program that
+ * turns a plan and TLS facts into permission to send MAIL FROM.
+ * RFC 7672 s2.2 + s3 (DANE), RFC 8461 s4.1-4.2 + s5 (MTA-STS), RFC 8689 s4.2.1 (REQUIRETLS).
+ *
+ * plan_admits: 0 = send, *why is cleared; -1 = do not, *why is filled (never empty).
+ * The requirement must be that of one of the plan's targets; the facts are
+ * those of this very connection (zeroed if there was no handshake).
+ * The default for anything unknown is -1.
+ */
+#ifndef PLAN_ADMIT_H
+#define PLAN_ADMIT_H
+
+#include "lib/plan/plan.h"
+
+int	plan_admits(const struct plan *, const struct plan_requirement *,
+	    const struct tls_facts *, struct why *);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * decide: evidence + the admin's rule -> plan. Pure: no I/O, no clock but
+ * the one given, no globals. The only function that turns policies into
+ * requirements, per MX host (RULES P01): DANE where this host has secure
+ * TLSA, else MTA-STS enforce, else the rule's level. A rule may only raise;
+ * only an exception lowers, and it goes below what the destination itself
+ * publishes only if overrides_published (DESIGN 8); then what it publishes
+ * does not matter, not even if it could not be looked up.
+ *
+ * MTA-STS enforce holds on DANE hosts too (RFC 8461 s5 makes no exception):
+ * such a requirement has sts = 1 and both are judged. A TLSA match behind an
+ * insecure MX satisfies `verify`, not more (HARDENING 9.1). `require = "sts"`
+ * is also met by DANE, the stronger level.
+ */
+#ifndef PLAN_DECIDE_H
+#define PLAN_DECIDE_H
+
+#include "lib/plan/plan.h"
+
+/* An exception that applies to this domain now; the ledger in `smtp` picks it. */
+struct plan_exception {
+	char		id[64];
+	enum plan_level	allow;			/* PLAN_PLAINTEXT or PLAN_ENCRYPT; else no effect */
+	int		allow_weak_tls;		/* lowers min_version only; allow is void */
+	int		overrides_published;
+};
+
+/* The configuration as far as it concerns one domain. */
+struct plan_rule {
+	enum plan_level			 level;		/* PLAN_ENCRYPT .. PLAN_DANE */
+	int				 from_rule;	/* level comes from destinations[] */
+	int				 monitor;
+	int				 min_version;	/* TLS_V1_2 or above */
+	uint16_t			 port;		/* delivery.port */
+	char				 ca[256];	/* exclusive trust store, "" = default */
+	char				 origin[128];
+	const struct plan_exception	*exception;	/* NULL if none */
+};
+
+/* Always fills *plan (never fails); unknown evidence gives PLAN_DEFER. */
+void	plan_decide(const struct plan_evidence *, const struct plan_rule *, int64_t now_mono_ms,
+	    struct plan *);
+
+#endif

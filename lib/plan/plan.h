@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * plan: where the mail for one destination may go, and under what condition.
+ * A pure value: made by plan_decide, read by delivery, the log and relayctl.
+ */
+#ifndef PLAN_PLAN_H
+#define PLAN_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/why.h"
+#include "lib/dns/rr.h"
+#include "lib/plan/evidence.h"
+#include "lib/tls/want.h"
+
+/* Weakest first. 0 is no level: nothing is admitted under it. */
+enum plan_level {
+	PLAN_NO_LEVEL,
+	PLAN_PLAINTEXT,		/* only ever by an exception */
+	PLAN_ENCRYPT,		/* TLS, certificate not judged */
+	PLAN_VERIFY,		/* PKIX and host name, or a TLSA match */
+	PLAN_STS,		/* MTA-STS enforce: mx pattern, PKIX and MX name */
+	PLAN_DANE		/* secure MX and a TLSA match */
+};
+
+/* What made a host's level what it is. */
+enum plan_proof {
+	PLAN_BY_DEFAULT,	/* delivery.require */
+	PLAN_BY_RULE,		/* destinations[].require */
+	PLAN_BY_STS,
+	PLAN_BY_DANE,
+	PLAN_BY_TLSA,		/* insecure MX, secure TLSA (HARDENING 9.1) */
+	PLAN_BY_EXCEPTION,
+	PLAN_BY_ROUTE,		/* destinations[].via */
+	PLAN_BY_MONITOR		/* after a refusal in monitor mode (plan/monitor.h) */
+};
+
+struct plan_requirement {
+	enum plan_level	 level;
+	enum plan_proof	 proof;
+	int		 sts;			/* 1: MTA-STS enforce holds too */
+	int		 tlsa;			/* 1: a TLSA match is mandatory */
+	char		 exception[64];		/* id if one changed anything here, else "" */
+	struct tls_want	 want;			/* owned */
+};
+
+struct plan_target {
+	struct plan_host	 host;		/* name, preference, addresses (no TLSA inside) */
+	int			 usable;	/* 0: skip, and why says so */
+	struct plan_requirement	 requirement;	/* owned */
+	/*
+	 * Set where usable is 0. In monitor mode also where usable is 1: then
+	 * the level is PLAN_NO_LEVEL, plan_admits refuses, and this says why
+	 * the host would have been skipped.
+	 */
+	struct why		 why;
+};
+
+enum plan_verdict {
+	PLAN_DEFER,		/* nothing may be tried now; why (class 4) */
+	PLAN_REJECT,		/* permanent: null MX, no such domain; why (class 5) */
+	PLAN_GO			/* walk the targets in order */
+};
+
+struct plan {
+	char			 domain[DNS_NAME_MAX];
+	enum plan_verdict	 verdict;
+	struct why		 why;
+	int			 monitor;	/* deliver anyway: plan/monitor.h */
+	struct plan_target	*targets;	/* owned */
+	size_t			 ntargets;
+	enum plan_sts_state	 sts_state;
+	char			 sts_id[33];
+	int			 mx_secure;
+	char			 origin[128];	/* rule that won: "relayd.conf:12" or "default" */
+	int64_t			 expires;	/* clock_mono_ms: ask again after it */
+	uint16_t		 port;
+};
+
+void		 plan_fini(struct plan *);
+/* Overwrites *to (which holds nothing yet). */
+void		 plan_requirement_copy(struct plan_requirement *to,
+		    const struct plan_requirement *from);
+void		 plan_requirement_fini(struct plan_requirement *);
+const char	*plan_level_name(enum plan_level);		/* "verify" */
+enum plan_level	 plan_level_of(const char *);			/* PLAN_NO_LEVEL if unknown */
+const char	*plan_proof_name(enum plan_proof);
+
+/* Digest over everything that RULES P07 / HARDENING C7 name in a target's
+ * requirement: two connections may serve each other's mail only if equal.
+ * TLSA records count as a set. Valid within this process only. */
+uint64_t	 plan_requirement_key(const struct plan_requirement *);
+
+#endif

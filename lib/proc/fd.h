@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fd: descriptors at the start of a process: the standard three are open, no
+ * stranger is, and there may be as many as the administrator allows.
+ */
+#ifndef PROC_FD_H
+#define PROC_FD_H
+
+#include <stddef.h>
+
+/* Opens /dev/null on each of 0, 1, 2 that is closed. 0, or -1 with errno. */
+int	proc_fd_stdio(void);
+/* Closes every descriptor from `lowest` on but those in keep (any order). */
+void	proc_fd_close_from(int lowest, const int *keep, size_t nkeep);
+/* 0, or -1 with errno. */
+int	proc_fd_cloexec(int fd, int on);
+int	proc_fd_nonblock(int fd, int on);
+/* Raises RLIMIT_NOFILE to its hard limit; returns what holds now, at most INT_MAX. */
+int	proc_fd_raise_limit(void);
+
+#endif

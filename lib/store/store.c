@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+/* store: the values that travel through every store: bodies and messages. */
+#include "lib/store/store.h"
+
+#include <stdlib.h>
+
+#include "lib/base/bug.h"
+
+struct store_body *
+store_body_new(char **data, size_t size)
+{
+	struct store_body *b = must_calloc(1, sizeof *b);
+
+	b->refs = 1;
+	b->size = size;
+	b->data = *data;
+	*data = NULL;
+	return b;
+}
+
+struct store_body *
+store_body_ref(struct store_body *b)
+{
+	MUST(b->refs > 0);
+	b->refs++;
+	return b;
+}
+
+void
+store_body_unref(struct store_body **bp)
+{
+	struct store_body *b = *bp;
+
+	*bp = NULL;
+	if (b == NULL)
+		return;
+	MUST(b->refs > 0);
+	if (--b->refs > 0)
+		return;
+	free(b->data);
+	free(b);
+}
+
+static void
+rcpt_fini(struct store_rcpt *r)
+{
+	free(r->address);
+	free(r->dest);
+	free(r->orcpt);
+	free(r->notify);
+	free(r->last);
+}
+
+void
+store_message_free(struct store_message **mp)
+{
+	struct store_message *m = *mp;
+
+	*mp = NULL;
+	if (m == NULL)
+		return;
+	for (size_t i = 0; i < m->nrcpts; i++)
+		rcpt_fini(&m->rcpts[i]);
+	free(m->rcpts);
+	free(m->sender);
+	free(m->client);
+	free(m->client_name);
+	free(m->envid);
+	free(m->ret);
+	store_body_unref(&m->body);
+	free(m);
+}

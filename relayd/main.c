@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+/* main: arguments, configuration check, and which role this process plays. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <sqlite3.h>
+#include <curl/curl.h>
+#include <unbound.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/list.h"
+#include "lib/base/log.h"
+#include "lib/conf/conf.h"
+#include "relayd/parent/parent.h"
+#include "relayd/policy/policy.h"
+#include "relayd/smtp/smtp.h"
+#include "version.h"
+
+#define CONF_PATH	"/etc/relayd/relayd.conf"
+
+static const struct {
+	const char	*name;
+	int		(*run)(void);
+} roles[] = {
+	{ "smtp", smtp_main },
+	{ "policy", policy_main },
+};
+
+static _Noreturn void
+usage(void)
+{
+	fputs("usage: relayd [-FnvV] [-f file]\n", stderr);
+	exit(EX_USAGE);
+}
+
+static _Noreturn void
+version(void)
+{
+	printf("relayd %s\nlibevent loop; %s; SQLite %s; %s; libunbound %s\n", RELAYD_VERSION,
+	    OpenSSL_version(OPENSSL_VERSION), sqlite3_libversion(), curl_version(), ub_version());
+	exit(EX_OK);
+}
+
+static int
+run_role(const char *name)
+{
+	for (size_t i = 0; i < LENGTH(roles); i++)
+		if (strcmp(roles[i].name, name) == 0)
+			return roles[i].run();
+	usage();
+}
+
+static void
+complain(const struct conf_errors *e)
+{
+	for (size_t i = 0; i < e->nerrors; i++)
+		fprintf(stderr, "relayd: %s\n", e->errors[i]);
+	for (size_t i = 0; i < e->nwarnings; i++)
+		fprintf(stderr, "relayd: warning: %s\n", e->warnings[i]);
+}
+
+static void
+open_log(const struct conf *conf)
+{
+	struct log_param param = {
+		.target = conf->log.target, .format = conf->log.format, .level = conf->log.level,
+		.file = conf->log.file, .tag = conf->log.syslog_name, .name = "parent",
+		.host = conf->hostname,
+	};
+
+	if (log_open(&param) == -1)
+		fatal(EX_CANTCREAT, "cannot open the log %s", conf->log.file);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *path = CONF_PATH, *role = NULL;
+	int c, check = 0, verbose = 0, foreground = 0;
+	struct conf_errors errors;
+	struct conf *conf = NULL;
+
+	while ((c = getopt(argc, argv, "Ff:nR:vV")) != -1) {
+		switch (c) {
+		case 'F': foreground = 1; break;
+		case 'f': path = optarg; break;
+		case 'n': check = 1; break;
+		case 'R': role = optarg; break;
+		case 'v': verbose = 1; break;
+		case 'V': version();
+		default: usage();
+		}
+	}
+	if (role != NULL)
+		return run_role(role);
+	if (optind != argc)
+		usage();
+	c = conf_load(path, CONF_SYSTEM, &conf, &errors);
+	complain(&errors);
+	conf_errors_fini(&errors);
+	if (c == -1)
+		return EX_CONFIG;
+	if (check) {
+		if (verbose)
+			conf_dump(conf, stdout);
+		conf_free(&conf);
+		return EX_OK;
+	}
+	if (!foreground && daemon(0, 0) == -1)
+		fatal(EX_OSERR, "cannot go into the background");
+	open_log(conf);
+	return parent_main(path, conf);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: ISC */
+/* parent: wiring of sockets, children and signals. See parent.h. */
+#include "relayd/parent/parent.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/buf.h"
+#include "lib/base/list.h"
+#include "lib/base/log.h"
+#include "lib/base/str.h"
+#include "lib/conf/conf.h"
+#include "lib/io/listener.h"
+#include "lib/ipc/ipc.h"
+#include "lib/proc/fd.h"
+#include "lib/proc/notify.h"
+#include "relayd/parent/child.h"
+#include "relayd/parent/sockets.h"
+
+#define STOP_SLACK_MS	5000	/* beyond the drain time, then SIGKILL */
+
+struct parent {
+	struct event_base	*base;
+	const char		*conf_path;
+	struct conf		*conf;
+	struct sockets		*sockets;
+	struct child		*smtp, *policy;
+	struct event		*signals[6], *ev_stop;
+	size_t			 nsignals;
+	int			 announced, stopping, exit_code;
+};
+
+static void
+send_config(struct parent *p, struct child *c)
+{
+	struct buf b;
+
+	buf_init(&b);
+	/* Private keys go to the role that does TLS and to nobody else (HARDENING H1). */
+	if (c == p->smtp)
+		conf_pack(p->conf, &b);
+	else
+		conf_pack_public(p->conf, &b);
+	child_send(c, IPC_CONFIG, buf_data(&b), buf_len(&b), -1);
+	explicit_bzero(buf_data(&b), buf_len(&b));
+	buf_fini(&b);
+}
+
+/* A fresh channel between the two, whenever one of them is new. */
+static void
+introduce(struct parent *p)
+{
+	int pair[2];
+
+	if (!child_running(p->smtp) || !child_running(p->policy))
+		return;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+		log_err("socketpair: %s", strerror(errno));
+		return;
+	}
+	child_send(p->smtp, IPC_PEER, NULL, 0, pair[0]);
+	child_send(p->policy, IPC_PEER, NULL, 0, pair[1]);
+}
+
+static void
+on_started(void *arg, struct child *c)
+{
+	struct parent *p = arg;
+
+	send_config(p, c);
+	if (c == p->smtp)
+		sockets_hand_over(p->sockets, c);
+	introduce(p);
+	child_send(c, IPC_START, NULL, 0, -1);
+}
+
+static void
+on_ready(void *arg, struct child *c)
+{
+	struct parent *p = arg;
+
+	log_info("%s is ready", child_name(c));
+	if (!child_is_ready(p->smtp) || !child_is_ready(p->policy))
+		return;
+	if (!p->announced)
+		log_notice("ready");
+	p->announced = 1;
+	proc_notify_ready("relaying");
+}
+
+static void
+on_status(void *arg, struct child *c, const char *line)
+{
+	(void)arg;
+	proc_notify_status("%s", line);
+}
+
+static void
+on_exited(void *arg, struct child *c, int gave_up)
+{
+	struct parent *p = arg;
+
+	if (gave_up)
+		proc_notify_status("%s is down after repeated crashes: mail waits", child_name(c));
+	if (!p->stopping)
+		return;
+	if (c == p->smtp)
+		child_stop(p->policy, 1000);
+	if (!child_running(p->smtp) && !child_running(p->policy))
+		event_base_loopbreak(p->base);
+}
+
+static const struct child_events child_events = {
+	.started = on_started, .ready = on_ready, .status = on_status, .exited = on_exited,
+};
+
+/* ---- signals ---- */
+
+static void
+on_stop_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct parent *p = arg;
+
+	log_warning("the drain time is over: ending what is left");
+	p->exit_code = EX_OK;
+	event_base_loopbreak(p->base);
+}
+
+static void
+stop(struct parent *p, int64_t grace)
+{
+	struct timeval tv = { (grace + STOP_SLACK_MS) / 1000, 0 };
+
+	log_notice("stopping, up to %lld s for sessions in progress", (long long)grace / 1000);
+	proc_notify_stopping("draining");
+	p->stopping = 1;
+	sockets_free(&p->sockets);
+	/* policy stays until smtp has gone: deliveries in flight may still ask. */
+	if (child_running(p->smtp)) {
+		child_stop(p->smtp, grace);
+	} else {
+		child_stop(p->smtp, 0);
+		child_stop(p->policy, 0);
+		if (!child_running(p->policy))
+			event_base_loopbreak(p->base);
+	}
+	event_add(p->ev_stop, &tv);
+}
+
+static void
+on_term(evutil_socket_t sig, short what, void *arg)
+{
+	struct parent *p = arg;
+
+	stop(p, p->stopping ? 0 : p->conf->drain);
+}
+
+static void
+log_complaints(const struct conf_errors *e)
+{
+	for (size_t i = 0; i < e->nerrors; i++)
+		log_err("%s", e->errors[i]);
+	for (size_t i = 0; i < e->nwarnings; i++)
+		log_warning("%s", e->warnings[i]);
+}
+
+static void
+on_hup(evutil_socket_t sig, short what, void *arg)
+{
+	struct parent *p = arg;
+	struct conf_errors errors;
+	struct conf *fresh = NULL;
+	struct buf restart;
+
+	if (p->stopping)
+		return;
+	proc_notify_reloading();
+	if (conf_load(p->conf_path, CONF_SYSTEM, &fresh, &errors) == -1) {
+		log_complaints(&errors);
+		log_err("reload refused: %zu errors in %s; the old configuration stays in force",
+		    errors.nerrors, p->conf_path);
+		conf_errors_fini(&errors);
+		proc_notify_ready("reload refused: the old configuration stays in force");
+		return;
+	}
+	log_complaints(&errors);
+	conf_errors_fini(&errors);
+	buf_init(&restart);
+	if (conf_diff_restart(p->conf, fresh, &restart) > 0)
+		log_warning("reloaded, but a restart is needed for: %s", buf_str(&restart));
+	buf_fini(&restart);
+	conf_free(&p->conf);
+	p->conf = fresh;
+	send_config(p, p->policy);
+	send_config(p, p->smtp);
+	log_notice("reloaded %s", p->conf_path);
+	proc_notify_ready("relaying");
+}
+
+static void
+on_chld(evutil_socket_t sig, short what, void *arg)
+{
+	struct parent *p = arg;
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (!child_reap(p->smtp, pid, status))
+			child_reap(p->policy, pid, status);
+}
+
+static void
+add_signal(struct parent *p, int sig, event_callback_fn fn)
+{
+	struct event *ev = evsignal_new(p->base, sig, fn, p);
+
+	MUST(p->nsignals < LENGTH(p->signals));
+	event_add(ev, NULL);
+	p->signals[p->nsignals++] = ev;
+}
+
+/* ---- directories ---- */
+
+static void
+make_directory(const char *path, const char *user)
+{
+	const struct passwd *pw = geteuid() == 0 ? getpwnam(user) : NULL;
+
+	if (mkdir(path, 0700) == -1 && errno != EEXIST)
+		fatal(EX_CANTCREAT, "%s: %s; create it or name another directory", path,
+		    strerror(errno));
+	if (pw != NULL && chown(path, pw->pw_uid, pw->pw_gid) == -1)
+		fatal(EX_CANTCREAT, "%s: chown to %s: %s", path, user, strerror(errno));
+}
+
+/* What did not end in time loses its parent's channel with us and goes by itself. */
+static void
+let_go(struct parent *p)
+{
+	child_free(&p->smtp);
+	child_free(&p->policy);
+}
+
+int
+parent_main(const char *conf_path, struct conf *conf)
+{
+	struct parent p = { .conf_path = conf_path, .conf = conf };
+
+	signal(SIGPIPE, SIG_IGN);
+	umask(077);
+	proc_notify_open();
+	proc_fd_raise_limit();
+	make_directory(conf->queue.directory, conf->user);
+	make_directory(conf->state.directory, conf->policy_user);
+	p.base = event_base_new();
+	p.sockets = sockets_open(conf);
+	p.ev_stop = evtimer_new(p.base, on_stop_deadline, &p);
+	add_signal(&p, SIGTERM, on_term);
+	add_signal(&p, SIGINT, on_term);
+	add_signal(&p, SIGHUP, on_hup);
+	add_signal(&p, SIGCHLD, on_chld);
+	p.smtp = child_new(p.base, "smtp", &child_events, &p);
+	p.policy = child_new(p.base, "policy", &child_events, &p);
+	child_start(p.policy);
+	child_start(p.smtp);
+	while (!event_base_got_break(p.base) && event_base_loop(p.base, EVLOOP_ONCE) == 0)
+		log_flush();
+	let_go(&p);
+	log_notice("stopped");
+	log_flush();
+	for (size_t i = 0; i < p.nsignals; i++)
+		event_free(p.signals[i]);
+	event_free(p.ev_stop);
+	sockets_free(&p.sockets);
+	conf_free(&p.conf);
+	event_base_free(p.base);
+	return p.exit_code;
+}

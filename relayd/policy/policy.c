@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: ISC */
+/* policy: wiring of resolver, MTA-STS engine and the channel to smtp. */
+#include "relayd/policy/policy.h"
+
+#include <event2/event.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/buf.h"
+#include "lib/base/list.h"
+#include "lib/base/log.h"
+#include "lib/base/str.h"
+#include "lib/conf/conf.h"
+#include "lib/io/chan.h"
+#include "lib/ipc/ipc.h"
+#include "relayd/policy/lookup.h"
+#include "relayd/role.h"
+
+#define FORWARD_MAX	16
+
+/* A question of smtp's; it survives a reload, its look-up starts again. */
+struct question {
+	TAILQ_ENTRY(question)	 link;
+	struct policy		*policy;
+	uint32_t		 request;
+	struct ipc_ask		 ask;
+	struct lookup		*lookup;
+};
+
+struct policy {
+	struct role		*role;
+	struct event_base	*base;
+	struct conf		*conf;
+	struct dns_range	*range;
+	struct dns_resolver	*resolver;
+	struct sts_cache	*cache;
+	struct sts_fetcher	*fetcher;
+	struct sts_engine	*sts;
+	struct lookup_tools	 tools;
+	struct io_chan		*chan;		/* to smtp, NULL: away */
+	int			 peer_fd, started;
+	TAILQ_HEAD(, question)	 questions;
+};
+
+/* ---- questions and answers ---- */
+
+static void
+question_free(struct policy *p, struct question *q)
+{
+	TAILQ_REMOVE(&p->questions, q, link);
+	lookup_cancel(&q->lookup);
+	free(q);
+}
+
+static void
+on_evidence(void *arg, const struct plan_evidence *e)
+{
+	struct question *q = arg;
+	struct policy *p = q->policy;
+	struct buf b;
+
+	q->lookup = NULL;		/* it frees itself behind this call */
+	buf_init(&b);
+	ipc_evidence_put(&b, e);
+	if (p->chan != NULL)
+		io_chan_send(p->chan, IPC_EVIDENCE, q->request, buf_data(&b), buf_len(&b), -1);
+	buf_fini(&b);
+	question_free(p, q);
+}
+
+static void
+ask(struct policy *p, struct question *q)
+{
+	q->lookup = lookup_start(&p->tools, q->ask.domain, on_evidence, q);
+}
+
+static void
+on_frame(void *arg, const struct io_frame *f)
+{
+	struct policy *p = arg;
+	struct question *q;
+	struct ipc_ask question;
+
+	if (f->fd != -1)
+		close(f->fd);
+	if (f->type != IPC_ASK || ipc_ask_get(f->data, f->len, &question) == -1) {
+		log_warning("a message of smtp cannot be read; dropped");
+		return;
+	}
+	q = must_calloc(1, sizeof *q);
+	q->policy = p;
+	q->request = f->request;
+	q->ask = question;
+	TAILQ_INSERT_TAIL(&p->questions, q, link);
+	ask(p, q);
+}
+
+static void
+forget_questions(struct policy *p)
+{
+	while (!TAILQ_EMPTY(&p->questions))
+		question_free(p, TAILQ_FIRST(&p->questions));
+}
+
+static void
+on_closed(void *arg, const char *why)
+{
+	struct policy *p = arg;
+
+	log_info("smtp is away (%s)", why);
+	io_chan_free(&p->chan);
+	forget_questions(p);
+}
+
+static const struct io_chan_events chan_events = { .frame = on_frame, .closed = on_closed };
+
+static void
+connect_smtp(struct policy *p, int fd)
+{
+	io_chan_free(&p->chan);
+	forget_questions(p);
+	p->chan = io_chan_new(p->base, fd, IPC_POLICY_MAX, &chan_events, p);
+}
+
+/* ---- what the configuration says ---- */
+
+static void
+add_own_addresses(struct dns_range *range)
+{
+	struct ifaddrs *all, *i;
+
+	if (getifaddrs(&all) == -1)
+		return;
+	for (i = all; i != NULL; i = i->ifa_next) {
+		struct dns_address a = { 0 };
+
+		if (i->ifa_addr == NULL)
+			continue;
+		a.family = i->ifa_addr->sa_family;
+		if (a.family == AF_INET)
+			memcpy(a.ip, &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr, 4);
+		else if (a.family == AF_INET6)
+			memcpy(a.ip, &((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr, 16);
+		else
+			continue;
+		dns_range_own(range, &a);
+	}
+	freeifaddrs(all);
+}
+
+static struct dns_range *
+make_range(const struct conf *conf)
+{
+	struct dns_range *range = dns_range_new();
+	const struct conf_networks *allowed = &conf->delivery.allow_addresses;
+
+	add_own_addresses(range);
+	for (size_t i = 0; i < allowed->n; i++) {
+		struct dns_address a = { .family = allowed->v[i].address.family };
+		char ip[64], network[80];
+		struct why why;
+
+		memcpy(a.ip, allowed->v[i].address.bytes, sizeof a.ip);
+		dns_address_print(&a, ip, sizeof ip);
+		str_fmt(network, sizeof network, "%s/%u", ip, allowed->v[i].bits);
+		if (dns_range_allow(range, network, &why) == -1)
+			log_err("delivery.allow_addresses: %s", why.text);
+	}
+	return range;
+}
+
+static struct dns_resolver *
+make_resolver(struct policy *p, struct why *why)
+{
+	const struct conf *conf = p->conf;
+	const char *forward[FORWARD_MAX], *anchors;
+	size_t n = 0, len;
+	struct dns_param param = { .forward = forward, .timeout_ms = conf->dns.timeout };
+
+	for (; n < conf->dns.forward.n && n < FORWARD_MAX; n++)
+		forward[n] = conf->dns.forward.v[n].text;
+	param.nforward = n;
+	if (conf_file(conf, conf->dns.trust_anchor, &anchors, &len) == -1) {
+		why_set(why, WHY_DNS_FAILURE, "dns.trust_anchor %s is missing", conf->dns.trust_anchor);
+		return NULL;
+	}
+	param.anchors = anchors;
+	return dns_resolver_new(p->base, &param, why);
+}
+
+static struct sts_fetcher *
+make_fetcher(struct policy *p, struct why *why)
+{
+	const struct conf *conf = p->conf;
+	const char *path = conf->sts.ca_file[0] != '\0' ? conf->sts.ca_file : conf->delivery.ca_file;
+	struct sts_fetch_param param = {
+		.port = (uint16_t)conf->sts.port, .timeout_ms = conf->sts.timeout, .range = p->range,
+	};
+	size_t len;
+
+	if (conf_file(conf, path, &param.ca_pem, &len) == -1) {
+		why_set(why, WHY_STS_FETCH, "%s is missing", path);
+		return NULL;
+	}
+	return sts_fetcher_new(p->base, &param, why);
+}
+
+static void
+build(struct policy *p)
+{
+	const struct conf *conf = p->conf;
+	struct dns_address address = { .family = conf->sts.address.family };
+	struct sts_engine_param engine = { .cache = p->cache, .wait_ms = conf->sts.wait,
+		.refresh_ms = conf->sts.refresh };
+	struct why why;
+
+	p->range = make_range(conf);
+	if ((p->resolver = make_resolver(p, &why)) == NULL ||
+	    (p->fetcher = make_fetcher(p, &why)) == NULL)
+		fatal(EX_CONFIG, "%s", why.text);
+	memcpy(address.ip, conf->sts.address.bytes, sizeof address.ip);
+	engine.resolver = p->resolver;
+	engine.fetcher = p->fetcher;
+	engine.range = p->range;
+	engine.address = address.family != 0 ? &address : NULL;
+	p->sts = sts_engine_new(p->base, &engine);
+	p->tools = (struct lookup_tools){
+		.base = p->base, .resolver = p->resolver, .sts = p->sts, .range = p->range,
+		.timeout_ms = conf->dns.timeout, .port = (uint16_t)conf->delivery.port,
+	};
+}
+
+static void
+demolish(struct policy *p)
+{
+	sts_engine_free(&p->sts);
+	sts_fetcher_free(&p->fetcher);
+	dns_resolver_free(&p->resolver);
+	dns_range_free(&p->range);
+}
+
+/* ---- from the parent ---- */
+
+static void
+on_config(void *arg, struct conf *conf)
+{
+	struct policy *p = arg;
+	struct question *q;
+
+	if (!p->started) {
+		conf_free(&p->conf);
+		p->conf = conf;
+		return;
+	}
+	TAILQ_FOREACH(q, &p->questions, link)
+		lookup_cancel(&q->lookup);
+	demolish(p);
+	conf_free(&p->conf);
+	p->conf = conf;
+	build(p);
+	TAILQ_FOREACH(q, &p->questions, link)
+		ask(p, q);
+}
+
+static void
+on_no_socket(void *arg, unsigned index, int fd)
+{
+	close(fd);
+}
+
+static void
+on_control(void *arg, int fd)
+{
+	close(fd);
+}
+
+static void
+on_peer(void *arg, int fd)
+{
+	struct policy *p = arg;
+
+	if (p->started) {
+		connect_smtp(p, fd);
+		return;
+	}
+	if (p->peer_fd != -1)
+		close(p->peer_fd);
+	p->peer_fd = fd;
+}
+
+static void
+on_start(void *arg)
+{
+	struct policy *p = arg;
+	char path[4200];
+	struct why why;
+
+	str_fmt(path, sizeof path, "%s/policy.db", role_directory(p->role));
+	p->cache = sts_cache_open(path, &why);
+	if (!sts_cache_ok(p->cache))
+		log_err("%s: %s; destinations with MTA-STS wait", path, why.text);
+	build(p);
+	p->started = 1;
+	if (p->peer_fd != -1)
+		connect_smtp(p, p->peer_fd);
+	role_ready(p->role);
+}
+
+static void
+on_stop(void *arg, int64_t grace_ms)
+{
+	struct policy *p = arg;
+
+	role_exit(p->role, EX_OK);
+}
+
+static void
+on_end(void *arg)
+{
+	struct policy *p = arg;
+
+	io_chan_free(&p->chan);
+	forget_questions(p);
+	if (p->started) {
+		demolish(p);
+		sts_cache_close(&p->cache);
+	}
+	conf_free(&p->conf);
+}
+
+static const char *
+user(const struct conf *conf)
+{
+	return conf->policy_user;
+}
+
+static const char *
+directory(const struct conf *conf)
+{
+	return conf->state.directory;
+}
+
+static const struct role_events events = {
+	.config = on_config, .listener = on_no_socket, .control = on_control, .peer = on_peer,
+	.start = on_start, .stop = on_stop, .end = on_end, .user = user, .directory = directory,
+};
+
+int
+policy_main(void)
+{
+	struct policy p = { .peer_fd = -1 };
+
+	TAILQ_INIT(&p.questions);
+	return role_main("policy", &events, &p, &p.role, &p.base);
+}

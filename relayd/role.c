@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+/* role: the child's side of the parent channel. See role.h. */
+#include "relayd/role.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/log.h"
+#include "lib/conf/conf.h"
+#include "lib/io/chan.h"
+#include "lib/ipc/ipc.h"
+#include "lib/proc/fd.h"
+#include "lib/proc/priv.h"
+
+struct role {
+	const char			*name;
+	const struct role_events	*events;
+	void				*arg;
+	struct event_base		*base;
+	struct io_chan			*parent;
+	int				 configured, started, done, code;
+	int				 chrooted;
+	char				*user, *directory;
+};
+
+static void
+open_log(struct role *r, const struct conf *conf)
+{
+	struct log_param param = {
+		.target = conf->log.target, .format = conf->log.format, .level = conf->log.level,
+		.file = conf->log.file, .tag = conf->log.syslog_name, .name = r->name,
+		.host = conf->hostname,
+	};
+
+	if (log_open(&param) == -1)
+		log_err("cannot open the log; writing to standard error");
+}
+
+static void
+take_config(struct role *r, const struct io_frame *f)
+{
+	struct conf *conf = NULL;
+	struct why why;
+
+	if (conf_unpack(f->data, f->len, &conf, &why) == -1) {
+		log_err("configuration from the parent refused: %s", why.text);
+		return;
+	}
+	if (!r->configured) {
+		open_log(r, conf);
+		r->user = must_strdup(r->events->user(conf));
+		r->directory = must_strdup(r->events->directory(conf));
+	}
+	r->configured = 1;
+	r->events->config(r->arg, conf);
+}
+
+/* As root: become the role's user inside its directory. Else this is a user's own relay. */
+static void
+drop_privileges(struct role *r)
+{
+	struct proc_user user;
+	const char *step;
+
+	if (geteuid() != 0)
+		return;
+	if (proc_priv_find(r->user, &user) == -1)
+		fatal(EX_NOUSER, "%s: no user %s", r->name, r->user);
+	if (proc_priv_drop(&user, r->directory, &step) == -1)
+		fatal(EX_OSERR, "%s: cannot become %s: %s: %s", r->name, r->user, step,
+		    strerror(errno));
+	r->chrooted = 1;
+}
+
+/* Everything that needs root or the file system at large is in our hands now. */
+static void
+start(struct role *r)
+{
+	if (!r->configured || r->started)
+		return;
+	tzset();
+	drop_privileges(r);
+	if (proc_priv_seal() == -1)
+		fatal(EX_OSERR, "%s: cannot give up privileges: %s", r->name, strerror(errno));
+	r->started = 1;
+	r->events->start(r->arg);
+}
+
+static void
+take_listener(struct role *r, const struct io_frame *f)
+{
+	struct buf_reader in = buf_reader_of(f->data, f->len);
+	uint32_t index;
+
+	if (f->fd != -1 && buf_get_u32(&in, &index) == 0)
+		r->events->listener(r->arg, index, f->fd);
+}
+
+static void
+take_stop(struct role *r, const struct io_frame *f)
+{
+	struct buf_reader in = buf_reader_of(f->data, f->len);
+	uint64_t grace;
+
+	if (buf_get_u64(&in, &grace) == 0)
+		r->events->stop(r->arg, grace > 3600000 ? 3600000 : (int64_t)grace);
+}
+
+static void
+on_frame(void *arg, const struct io_frame *f)
+{
+	struct role *r = arg;
+
+	switch (f->type) {
+	case IPC_CONFIG:
+		take_config(r, f);
+		break;
+	case IPC_LISTENER:
+		take_listener(r, f);
+		break;
+	case IPC_CONTROL:
+		if (f->fd != -1)
+			r->events->control(r->arg, f->fd);
+		break;
+	case IPC_PEER:
+		if (f->fd != -1)
+			r->events->peer(r->arg, f->fd);
+		break;
+	case IPC_START:
+		start(r);
+		break;
+	case IPC_PING:
+		io_chan_send(r->parent, IPC_PONG, 0, NULL, 0, -1);
+		break;
+	case IPC_STOP:
+		take_stop(r, f);
+		break;
+	default:
+		log_warning("unexpected message %u from the parent dropped", f->type);
+		break;
+	}
+}
+
+static void
+on_closed(void *arg, const char *why)
+{
+	struct role *r = arg;
+
+	if (r->done)
+		return;
+	log_err("the parent is gone (%s): stopping", why);
+	r->events->stop(r->arg, 0);
+}
+
+static const struct io_chan_events chan_events = { .frame = on_frame, .closed = on_closed };
+
+int
+role_main(const char *name, const struct role_events *events, void *arg, struct role **role,
+    struct event_base **base)
+{
+	struct role r = { .name = name, .events = events, .arg = arg };
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);	/* the parent decides; a group-wide TERM must not cut the drain */
+	proc_fd_raise_limit();
+	r.base = event_base_new();
+	if (r.base == NULL)
+		fatal(EX_OSERR, "no event loop");
+	r.parent = io_chan_new(r.base, ROLE_FD, IPC_PARENT_MAX, &chan_events, &r);
+	*role = &r;
+	*base = r.base;
+	while (!r.done && event_base_loop(r.base, EVLOOP_ONCE) == 0) {
+		if (events->turn != NULL && r.started)
+			events->turn(arg);
+		log_flush();
+	}
+	events->end(arg);
+	log_flush();
+	io_chan_free(&r.parent);
+	free(r.user);
+	free(r.directory);
+	event_base_free(r.base);
+	return r.code;
+}
+
+void
+role_ready(struct role *r)
+{
+	io_chan_send(r->parent, IPC_READY, 0, NULL, 0, -1);
+}
+
+void
+role_status(struct role *r, const char *line)
+{
+	io_chan_send(r->parent, IPC_STATUS, 0, line, strlen(line), -1);
+}
+
+void
+role_exit(struct role *r, int code)
+{
+	r->done = 1;
+	r->code = code;
+	event_base_loopbreak(r->base);
+}
+
+const char *
+role_directory(const struct role *r)
+{
+	return r->chrooted ? "/" : r->directory;
+}

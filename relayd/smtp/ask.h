@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ask: questions to the policy worker. No answer (worker away, deadline) is an answer:
+ * the evidence stays unknown, which makes the plan defer. An answer counts
+ * only for the request and domain that were asked (HARDENING P13).
+ */
+#ifndef SMTP_ASK_H
+#define SMTP_ASK_H
+
+#include "lib/plan/evidence.h"
+
+struct ask;
+struct event_base;
+
+/* The evidence is borrowed for the call. why is set if there is none. */
+typedef void ask_fn(void *arg, const struct plan_evidence *);
+
+struct ask	*ask_new(struct event_base *, int64_t deadline_ms);
+void		 ask_free(struct ask **);
+/* A new channel to the worker (takes fd); open questions are asked again. */
+void		 ask_connect(struct ask *, int fd);
+int		 ask_connected(const struct ask *);
+
+struct ask_wait;
+/* The callback comes from the event loop, exactly once unless cancelled. */
+struct ask_wait	*ask_domain(struct ask *, const char *domain, int fresh, ask_fn *, void *arg);
+void		 ask_cancel(struct ask_wait **);
+
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: ISC */
+/* client: life of one outgoing connection. The states are in client_fsm.c. */
+#include "relayd/smtp/client.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "lib/base/str.h"
+#include "relayd/smtp/client_int.h"
+
+static struct client *
+client_of(void *arg)
+{
+	struct client *c = arg;
+
+	MUST(c != NULL && c->magic == CLIENT_MAGIC);
+	return c;
+}
+
+/* ---- stream events ---- */
+
+static void
+on_connected(void *arg)
+{
+	client_enter(client_of(arg), CLIENT_BANNER);
+}
+
+static void
+on_input(void *arg)
+{
+	struct client *c = client_of(arg);
+
+	while (c->state != CLIENT_CLOSED) {
+		struct buf *in = io_stream_in(c->stream);
+		struct mail_reply reply;
+		struct why why;
+		size_t used = 0;
+		enum mail_reply_result got;
+
+		if (buf_len(in) == 0)
+			return;
+		got = mail_reply_feed(&c->parser, buf_data(in), buf_len(in), &used, &reply, &why);
+		buf_drop(in, used);
+		if (got == MAIL_REPLY_MORE)
+			return;
+		if (got == MAIL_REPLY_BAD)
+			client_fail(c, &why);
+		else
+			client_reply(c, &reply);
+	}
+}
+
+static void
+on_drained(void *arg)
+{
+	struct client *c = client_of(arg);
+
+	if (c->state == CLIENT_BODY)
+		client_xfer_continue(c);
+}
+
+static void
+on_secured(void *arg)
+{
+	client_tls_secured(client_of(arg));
+}
+
+static void
+end_connect(struct client *c, enum io_end how)
+{
+	int err = io_stream_errno(c->stream);
+
+	if (how == IO_TIMEOUT || err == ETIMEDOUT)
+		client_failf(c, WHY_CONNECT_TIMEOUT, "no answer to the connection");
+	else
+		client_failf(c, WHY_CONNECT_REFUSED, "%s", strerror(err));
+}
+
+static void
+end_session(struct client *c, enum io_end how)
+{
+	const char *where = client_state_name(c->state);
+
+	switch (how) {
+	case IO_EOF:
+		client_failf(c, WHY_CONNECTION_LOST, "the server closed the connection (%s)", where);
+		break;
+	case IO_TRUNCATED:
+		client_failf(c, WHY_CONNECTION_LOST, "the TLS connection was cut (%s)", where);
+		break;
+	case IO_ERROR:
+		client_failf(c, WHY_CONNECTION_LOST, "%s (%s)",
+		    strerror(io_stream_errno(c->stream)), where);
+		break;
+	case IO_TIMEOUT:
+		client_failf(c, WHY_TIMEOUT, "no reply in time (%s)", where);
+		break;
+	case IO_TLS_FAILED:
+		client_failf(c, WHY_CONNECTION_LOST, "TLS failure (%s)", where);
+		break;
+	}
+}
+
+static void
+on_ended(void *arg, enum io_end how)
+{
+	struct client *c = client_of(arg);
+
+	if (c->state == CLIENT_CONNECT)
+		end_connect(c, how);
+	else if (c->state == CLIENT_HANDSHAKE)
+		client_tls_ended(c, how);
+	else if (c->state == CLIENT_QUIT || c->state == CLIENT_IDLE)
+		client_enter(c, CLIENT_CLOSED);		/* nothing was at stake */
+	else
+		end_session(c, how);
+}
+
+static const struct io_stream_events stream_events = {
+	.connected = on_connected, .input = on_input, .drained = on_drained,
+	.secured = on_secured, .ended = on_ended,
+};
+
+/* A kept connection may be closed by the server at any time: then nothing was tried. */
+static int
+lost_on_reuse(const struct client *c)
+{
+	return c->state == CLIENT_MAIL && c->sent > 0;
+}
+
+static void
+on_idle(evutil_socket_t fd, short what, void *arg)
+{
+	client_quit(client_of(arg));
+}
+
+/* ---- what is due to the owner ---- */
+
+static void
+on_kick(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = client_of(arg);
+	struct job *job;
+
+	/* One callback a turn: each of them may free the client. */
+	if (c->finished) {
+		job = c->job;
+		c->job = NULL;
+		c->finished = 0;
+		if (c->state == CLIENT_CLOSED || c->state == CLIENT_IDLE)
+			client_kick(c);
+		c->events->done(c->arg, c, job);
+	} else if (c->state == CLIENT_CLOSED && !c->over) {
+		c->over = 1;
+		c->events->ended(c->arg, c, &c->why);
+	} else if (c->state == CLIENT_IDLE && c->job == NULL) {
+		c->events->ready(c->arg, c);
+	}
+}
+
+void
+client_kick(struct client *c)
+{
+	event_active(&c->ev_kick, EV_TIMEOUT, 0);
+}
+
+/* ---- shared by the other files ---- */
+
+enum client_state
+client_fail(struct client *c, const struct why *why)
+{
+	c->why = *why;
+	client_xfer_drop(c);
+	if (c->job != NULL && !c->finished) {
+		if (!lost_on_reuse(c))
+			job_settle_open(c->job, JOB_DEFERRED, why, NULL);
+		c->finished = 1;
+	}
+	client_enter(c, CLIENT_CLOSED);
+	return CLIENT_CLOSED;
+}
+
+enum client_state
+client_failf(struct client *c, enum why_reason reason, const char *fmt, ...)
+{
+	struct why why;
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	why_set(&why, reason, "%s", text);
+	return client_fail(c, &why);
+}
+
+void
+client_command(struct client *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(io_stream_out(c->stream), fmt, ap);
+	va_end(ap);
+	buf_add(io_stream_out(c->stream), "\r\n", 2);
+	io_stream_push(c->stream);
+}
+
+/* ---- life ---- */
+
+static const struct conf_address *
+source_for(const struct conf *conf, int family)
+{
+	for (size_t i = 0; i < conf->delivery.source.n; i++)
+		if (conf->delivery.source.v[i].family == family)
+			return &conf->delivery.source.v[i];
+	return NULL;
+}
+
+static void
+dial(struct client *c, const struct client_param *p)
+{
+	const struct conf *conf = c->generation->conf;
+	const struct conf_address *source = source_for(conf, p->address.family);
+	struct sockaddr_storage to, from;
+	socklen_t to_len, from_len = 0;
+
+	to_len = dns_address_sockaddr(&p->address, p->port, &to);
+	if (source != NULL) {
+		struct dns_address a = { .family = source->family };
+
+		memcpy(a.ip, source->bytes, sizeof a.ip);
+		from_len = dns_address_sockaddr(&a, 0, &from);
+	}
+	c->stream = io_stream_connect(c->base, (struct sockaddr *)&to, to_len,
+	    source != NULL ? (struct sockaddr *)&from : NULL, from_len, &stream_events, c);
+	if (c->stream != NULL) {
+		io_stream_deadline(c->stream, conf->delivery.connect_timeout);
+		return;
+	}
+	why_set(&c->why, WHY_CONNECT_REFUSED, "%s", strerror(errno));
+	c->state = CLIENT_CLOSED;
+	client_kick(c);
+}
+
+struct client *
+client_new(const struct client_param *p, const struct client_events *events, void *arg)
+{
+	struct client *c = must_calloc(1, sizeof *c);
+	char ip[64];
+
+	MUST(p->target < p->route->plan.ntargets);
+	c->magic = CLIENT_MAGIC;
+	c->state = CLIENT_CONNECT;
+	c->events = events;
+	c->arg = arg;
+	c->base = p->base;
+	c->store = p->store;
+	c->generation = generation_ref(p->generation);
+	c->route = route_ref(p->route);
+	c->target = &c->route->plan.targets[p->target];
+	c->started = clock_mono_ms();
+	why_clear(&c->why);
+	dns_address_print(&p->address, ip, sizeof ip);
+	str_fmt(c->relay, sizeof c->relay, "%s[%s]:%u", c->target->host.name, ip, p->port);
+	mail_reply_init(&c->parser);
+	event_assign(&c->ev_kick, c->base, -1, 0, on_kick, c);
+	event_assign(&c->ev_idle, c->base, -1, 0, on_idle, c);
+	dial(c, p);
+	return c;
+}
+
+void
+client_free(struct client **cp)
+{
+	struct client *c = *cp;
+
+	*cp = NULL;
+	if (c == NULL)
+		return;
+	MUST(c->magic == CLIENT_MAGIC);
+	client_xfer_drop(c);
+	job_free(&c->job);
+	event_del(&c->ev_kick);
+	event_del(&c->ev_idle);
+	io_stream_free(&c->stream);
+	mail_reply_fini(&c->parser);
+	route_unref(&c->route);
+	generation_unref(&c->generation);
+	c->magic = 0;
+	free(c);
+}
+
+void
+client_give(struct client *c, struct job *job)
+{
+	MUST(c->state == CLIENT_IDLE && c->job == NULL);
+	c->job = job;
+	job->given = clock_mono_ms();
+	client_enter(c, CLIENT_ADMIT);
+}
+
+void
+client_quit(struct client *c)
+{
+	if (c->state == CLIENT_IDLE && c->job == NULL)
+		client_enter(c, CLIENT_QUIT);
+}
+
+const char *client_relay(const struct client *c) { return c->relay; }
+const struct tls_facts *client_facts(const struct client *c) { return &c->facts; }
+const struct plan_target *client_target(const struct client *c) { return c->target; }
+const struct plan *client_plan(const struct client *c) { return &c->route->plan; }
+unsigned client_sent(const struct client *c) { return c->sent; }
+int client_spoke(const struct client *c) { return c->spoke; }
+
+uint64_t
+client_key(const struct client *c)
+{
+	return plan_requirement_key(&c->target->requirement);
+}
+
+int64_t
+client_setup_ms(const struct client *c)
+{
+	return c->ready_at == 0 ? clock_mono_ms() - c->started : c->ready_at - c->started;
+}

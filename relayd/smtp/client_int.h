@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/* client_int: what the files of the client share. Included nowhere else. */
+#ifndef SMTP_CLIENT_INT_H
+#define SMTP_CLIENT_INT_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "lib/base/buf.h"
+#include "lib/io/stream.h"
+#include "lib/mail/dataout.h"
+#include "lib/mail/reply.h"
+#include "relayd/smtp/client.h"
+
+#define CLIENT_MAGIC	0xc11e0001u
+
+enum client_state {
+#define STATE(id, fn, secs)	CLIENT_##id,
+#include "relayd/smtp/client_state.def"
+#undef STATE
+	CLIENT__COUNT
+};
+
+/* A chunk of a file body that the store is reading for us. */
+struct client_read {
+	struct client	*client;	/* NULL: it did not wait */
+};
+
+struct client {
+	unsigned			 magic;
+	enum client_state		 state;
+	const struct client_events	*events;
+	void				*arg;
+	struct event_base		*base;
+	struct store			*store;
+	struct generation		*generation;
+	struct route			*route;
+	const struct plan_target	*target;
+	struct io_stream		*stream;
+	struct event			 ev_kick;	/* what must not happen inside a call */
+	struct event			 ev_idle;
+	int64_t				 started, ready_at;
+	char				 relay[DNS_NAME_MAX + 64];
+
+	struct mail_reply_parser	 parser;
+	struct mail_ehlo		 ehlo;
+	int				 spoke;		/* a well-formed greeting came */
+	struct tls_facts		 facts;
+	struct why			 why;		/* why it ended */
+	int				 was_ready, over;
+
+	/* the message in flight */
+	struct job			*job;
+	size_t				 rcpt;		/* recipient whose reply is due */
+	size_t				 accepted;
+	int				 mail_ok, pipelined;
+	struct mail_dataout		 out;
+	struct store_body		*body;		/* reference while it is sent */
+	uint64_t			 sent_bytes;
+	struct client_read		*reading;	/* on its way, NULL if none */
+	int				 finished;	/* the job is settled, report it */
+	unsigned			 sent;
+};
+
+/* client_fsm.c */
+void	client_enter(struct client *, enum client_state);
+int	client_may_move(enum client_state from, enum client_state to);
+void	client_reply(struct client *, const struct mail_reply *);
+const char *client_state_name(enum client_state);
+unsigned client_state_seconds(enum client_state);
+
+/* Ends the connection: the job in flight is deferred with this reason. Returns CLIENT_CLOSED. */
+enum client_state client_fail(struct client *, const struct why *);
+enum client_state client_failf(struct client *, enum why_reason, const char *fmt, ...)
+	    __attribute__((format(printf, 3, 4)));
+void	client_command(struct client *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void	client_kick(struct client *);
+
+/* client_tls.c: each returns the next state */
+enum client_state client_tls_offer(struct client *);	/* behind EHLO in clear */
+enum client_state client_tls_start(struct client *, const struct mail_reply *);
+void	client_tls_secured(struct client *);
+void	client_tls_ended(struct client *, enum io_end);
+
+/* client_xfer.c */
+enum client_state client_xfer_begin(struct client *);	/* behind ADMIT with a job */
+enum client_state client_xfer_mail(struct client *, const struct mail_reply *);
+enum client_state client_xfer_rcpt(struct client *, const struct mail_reply *);
+enum client_state client_xfer_data(struct client *, const struct mail_reply *);
+enum client_state client_xfer_dot(struct client *, const struct mail_reply *);
+enum client_state client_xfer_early(struct client *, const struct mail_reply *);
+void	client_xfer_continue(struct client *);		/* room in the stream */
+void	client_xfer_drop(struct client *);		/* the connection is over */
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * client_xfer: one message over an admitted connection: MAIL, RCPT, DATA in
+ * one write where the server pipelines (RFC 2920), the text dot-stuffed, the
+ * final dot in the same write as the last of it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "lib/base/str.h"
+#include "lib/mail/command.h"
+#include "relayd/smtp/client_int.h"
+
+#define CHUNK		65536u		/* of a body that is in a file */
+#define WINDOW		(256u << 10)	/* unsent bytes beyond which the next chunk waits */
+
+/* ---- what the server cannot take ---- */
+
+static int
+acceptable(const struct client *c, struct why *why)
+{
+	const struct store_message *m = c->job->msg;
+
+	if (m->utf8 && !c->ehlo.smtputf8)
+		return why_set(why, WHY_REMOTE_NO_SMTPUTF8, "%s does not offer SMTPUTF8", c->relay);
+	if (m->eightbit && !c->ehlo.eightbitmime)
+		return why_set(why, WHY_REMOTE_NO_8BITMIME, "%s does not offer 8BITMIME", c->relay);
+	if (c->ehlo.has_size && c->ehlo.size > 0 && m->size > c->ehlo.size)
+		return why_set(why, WHY_REMOTE_SIZE, "%s takes at most %llu bytes", c->relay,
+		    (unsigned long long)c->ehlo.size);
+	return 0;
+}
+
+/* ---- commands ---- */
+
+static void
+send_mail(struct client *c)
+{
+	const struct store_message *m = c->job->msg;
+	struct mail_command cmd = { .verb = MAIL_VERB_MAIL };
+
+	str_copy(cmd.path, m->sender, sizeof cmd.path);
+	cmd.has_size = c->ehlo.has_size;
+	cmd.size = m->size;
+	cmd.body = m->eightbit ? MAIL_BODY_8BITMIME : MAIL_BODY_NONE;
+	cmd.smtputf8 = m->utf8;
+	if (c->ehlo.dsn && m->ret != NULL)
+		cmd.ret = mail_ret_of(m->ret);
+	if (c->ehlo.dsn && m->envid != NULL)
+		str_copy(cmd.envid, m->envid, sizeof cmd.envid);
+	mail_command_print(io_stream_out(c->stream), &cmd);
+}
+
+static void
+send_rcpt(struct client *c, size_t i)
+{
+	const struct store_rcpt *r = &c->job->msg->rcpts[i];
+	struct mail_command cmd = { .verb = MAIL_VERB_RCPT };
+
+	str_copy(cmd.path, r->address, sizeof cmd.path);
+	if (c->ehlo.dsn && r->notify != NULL)
+		mail_notify_parse(r->notify, &cmd.notify);
+	if (c->ehlo.dsn && r->orcpt != NULL)
+		str_copy(cmd.orcpt, r->orcpt, sizeof cmd.orcpt);
+	mail_command_print(io_stream_out(c->stream), &cmd);
+}
+
+enum client_state
+client_xfer_begin(struct client *c)
+{
+	struct why why;
+
+	c->rcpt = c->accepted = 0;
+	c->mail_ok = 0;
+	if (acceptable(c, &why) == -1) {
+		job_settle_open(c->job, JOB_FAILED, &why, NULL);
+		c->finished = 1;
+		return CLIENT_IDLE;
+	}
+	c->job->began = clock_mono_ms();
+	c->pipelined = c->ehlo.pipelining;
+	send_mail(c);
+	for (size_t i = 0; c->pipelined && i < c->job->msg->nrcpts; i++)
+		send_rcpt(c, i);
+	if (c->pipelined)
+		buf_adds(io_stream_out(c->stream), "DATA\r\n");
+	io_stream_push(c->stream);
+	return CLIENT_MAIL;
+}
+
+/* ---- results ---- */
+
+static void
+judge(struct job_result *r, const struct mail_reply *reply)
+{
+	int permanent = reply->code >= 500;
+	enum why_reason reason = permanent ? WHY_REMOTE_REJECTED : WHY_REMOTE_DEFERRED;
+
+	r->fate = permanent ? JOB_FAILED : JOB_DEFERRED;
+	r->remote = 1;
+	str_fmt(r->reply, sizeof r->reply, "%d %s%s%s", reply->code, reply->dsn,
+	    reply->dsn[0] != '\0' ? " " : "", reply->text);
+	why_set_dsn(&r->why, reason, reply->dsn[0] != '\0' ? reply->dsn : why_dsn(reason), "%s",
+	    r->reply);
+}
+
+static void
+judge_open(struct client *c, const struct mail_reply *reply)
+{
+	for (size_t i = 0; i < c->job->msg->nrcpts; i++)
+		if (c->job->results[i].fate == JOB_OPEN)
+			judge(&c->job->results[i], reply);
+}
+
+/* The job is settled. RSET where the server may hold half a transaction. */
+static enum client_state
+over(struct client *c, enum client_state next)
+{
+	client_xfer_drop(c);
+	c->finished = 1;
+	client_kick(c);
+	return next;
+}
+
+/* 421: the server ends the session (RFC 5321 s3.8); what is open waits. */
+static enum client_state
+hung_up(struct client *c, const struct mail_reply *reply)
+{
+	judge_open(c, reply);
+	return client_failf(c, WHY_REMOTE_DEFERRED, "%d %s", reply->code, reply->text);
+}
+
+/* ---- replies ---- */
+
+enum client_state
+client_xfer_mail(struct client *c, const struct mail_reply *reply)
+{
+	if (reply->code == 421)
+		return hung_up(c, reply);
+	c->mail_ok = reply->code / 100 == 2;
+	if (!c->mail_ok) {
+		judge_open(c, reply);
+		if (!c->pipelined)
+			return over(c, CLIENT_RSET);
+	} else if (!c->pipelined) {
+		send_rcpt(c, 0);
+		io_stream_push(c->stream);
+	}
+	return CLIENT_RCPT;
+}
+
+enum client_state
+client_xfer_rcpt(struct client *c, const struct mail_reply *reply)
+{
+	struct job_result *r = &c->job->results[c->rcpt];
+
+	if (reply->code == 421)
+		return hung_up(c, reply);
+	if (r->fate == JOB_OPEN && reply->code / 100 == 2)
+		c->accepted++;		/* stays open until the dot */
+	else if (r->fate == JOB_OPEN)
+		judge(r, reply);
+	if (++c->rcpt < c->job->msg->nrcpts) {
+		if (!c->pipelined) {
+			send_rcpt(c, c->rcpt);
+			io_stream_push(c->stream);
+		}
+		return CLIENT_RCPT;
+	}
+	if (c->pipelined)
+		return CLIENT_DATA;
+	if (c->accepted == 0)
+		return over(c, CLIENT_RSET);
+	client_command(c, "DATA");
+	return CLIENT_DATA;
+}
+
+enum client_state
+client_xfer_data(struct client *c, const struct mail_reply *reply)
+{
+	if (reply->code == 421)
+		return hung_up(c, reply);
+	if (reply->code == 354 && c->accepted > 0)
+		return CLIENT_BODY;
+	if (reply->code == 354)		/* text without a recipient: there is no good way on */
+		return client_failf(c, WHY_PROTOCOL_ERROR, "354 without a recipient");
+	if (reply->code / 100 == 2 || reply->code / 100 == 3)
+		return client_failf(c, WHY_PROTOCOL_ERROR, "DATA: %d %s", reply->code, reply->text);
+	judge_open(c, reply);
+	return over(c, CLIENT_RSET);
+}
+
+enum client_state
+client_xfer_dot(struct client *c, const struct mail_reply *reply)
+{
+	if (reply->code / 100 != 2) {
+		judge_open(c, reply);
+		if (reply->code == 421)
+			return hung_up(c, reply);
+		return over(c, CLIENT_IDLE);
+	}
+	for (size_t i = 0; i < c->job->msg->nrcpts; i++) {
+		struct job_result *r = &c->job->results[i];
+
+		if (r->fate != JOB_OPEN)
+			continue;
+		r->fate = JOB_DELIVERED;
+		why_set_dsn(&r->why, WHY_NONE, reply->dsn[0] != '\0' ? reply->dsn : "2.0.0", "%s",
+		    reply->text);
+		str_fmt(r->reply, sizeof r->reply, "%d %s%s%s", reply->code, reply->dsn,
+		    reply->dsn[0] != '\0' ? " " : "", reply->text);
+	}
+	c->sent++;
+	return over(c, CLIENT_IDLE);
+}
+
+/* A reply while the text is on its way can only be a refusal; the connection has no way on. */
+enum client_state
+client_xfer_early(struct client *c, const struct mail_reply *reply)
+{
+	if (reply->code < 400)
+		return client_failf(c, WHY_PROTOCOL_ERROR, "%d before the end of the message",
+		    reply->code);
+	judge_open(c, reply);
+	return client_failf(c, WHY_REMOTE_DEFERRED, "%d %s", reply->code, reply->text);
+}
+
+/* ---- the text ---- */
+
+static void
+finish_text(struct client *c)
+{
+	struct why why;
+
+	if (mail_dataout_finish(&c->out, io_stream_out(c->stream), &why) == -1) {
+		client_fail(c, &why);
+		return;
+	}
+	io_stream_push(c->stream);
+	client_enter(c, CLIENT_DOT);
+}
+
+/* The store answers by callback; the client may be gone by then. */
+static void
+on_chunk(void *arg, const struct why *why, const char *data, size_t n)
+{
+	struct client_read *read = arg;
+	struct client *c = read->client;
+	struct why local;
+
+	free(read);
+	if (c == NULL)
+		return;
+	c->reading = NULL;
+	if (why_is_set(why)) {
+		client_fail(c, why);
+		return;
+	}
+	if (n == 0) {
+		finish_text(c);
+		return;
+	}
+	if (mail_dataout_add(&c->out, data, n, io_stream_out(c->stream), &local) == -1) {
+		client_fail(c, &local);
+		return;
+	}
+	c->sent_bytes += n;
+	io_stream_deadline(c->stream, client_state_seconds(CLIENT_BODY) * 1000LL);
+	io_stream_push(c->stream);
+	client_xfer_continue(c);
+}
+
+void
+client_xfer_continue(struct client *c)
+{
+	struct why why;
+
+	if (c->body == NULL) {
+		c->body = store_body_ref(c->job->msg->body);
+		c->sent_bytes = 0;
+		mail_dataout_init(&c->out);
+		if (c->body->data != NULL) {
+			if (mail_dataout_add(&c->out, c->body->data, c->body->size,
+			    io_stream_out(c->stream), &why) == -1)
+				client_fail(c, &why);
+			else
+				finish_text(c);
+			return;
+		}
+	}
+	if (c->reading != NULL)
+		return;
+	if (io_stream_unsent(c->stream) > WINDOW) {
+		io_stream_want_drain(c->stream);
+		return;
+	}
+	c->reading = must_calloc(1, sizeof *c->reading);
+	c->reading->client = c;
+	c->store->ops->read(c->store, c->body, c->sent_bytes, CHUNK, on_chunk, c->reading);
+}
+
+void
+client_xfer_drop(struct client *c)
+{
+	if (c->reading != NULL)
+		c->reading->client = NULL;
+	c->reading = NULL;
+	store_body_unref(&c->body);
+}

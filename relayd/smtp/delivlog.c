@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: ISC */
+/* delivlog: see delivlog.h. */
+#include "relayd/smtp/delivlog.h"
+
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/list.h"
+#include "lib/base/log.h"
+#include "lib/base/str.h"
+#include "lib/mail/queue_id.h"
+
+#define TEXT_MAX	200	/* inside the brackets behind status= */
+
+static const struct {
+	const char	*word, *event;
+} statuses[] = {
+	[DELIVLOG_SENT] = { "sent", "delivered" },
+	[DELIVLOG_DEFERRED] = { "deferred", "deferred" },
+	[DELIVLOG_BOUNCED] = { "bounced", "bounced" },
+	[DELIVLOG_EXPIRED] = { "expired", "expired" },
+	[DELIVLOG_HELD] = { "held", "held" },
+};
+
+/* "2.1", "0.02", "0": at most two digits behind the point, as Postfix writes them. */
+static void
+seconds(char *to, size_t cap, int64_t ms)
+{
+	if (ms < 0)
+		ms = 0;
+	if (ms >= 10000 || ms % 1000 < 10)
+		str_fmt(to, cap, "%lld", (long long)ms / 1000);
+	else
+		str_fmt(to, cap, "%lld.%02lld", (long long)ms / 1000, (long long)ms % 1000 / 10);
+}
+
+static const char *
+policy_word(const struct plan *p, const struct plan_requirement *r)
+{
+	if (r == NULL)
+		return p != NULL && p->sts_state == PLAN_STS_ENFORCE ? "sts" : "none";
+	if (r->level == PLAN_DANE || r->tlsa)
+		return "dane";
+	if (r->sts)
+		return "sts";
+	if (p->sts_state == PLAN_STS_TESTING)
+		return "sts-testing";
+	return r->level == PLAN_VERIFY ? "pkix" : "none";
+}
+
+static const char *
+cert_word(const struct tls_facts *f)
+{
+	if (!f->encrypted)
+		return "none";
+	if (f->dane_matched)
+		return f->dane_usage == 3 ? "dane-ee" : "dane-ta";
+	if (f->pkix_chain && f->pkix_name)
+		return "pkix";
+	return f->pkix_chain ? "other-name" : "untrusted";
+}
+
+/* The target that a failure without a connection is about: the first of the plan. */
+static const struct plan_requirement *
+requirement_of(const struct delivlog_attempt *a)
+{
+	if (a->client != NULL)
+		return &client_target(a->client)->requirement;
+	if (a->plan != NULL && a->plan->verdict == PLAN_GO && a->plan->ntargets > 0)
+		return &a->plan->targets[0].requirement;
+	return NULL;
+}
+
+struct record {
+	char	 qid[MAIL_QUEUE_ID_LEN + 1], delay[24], a[24], b[24], c[24], d[24];
+	char	 text[TEXT_MAX + 1], dsn[12];
+	const char *relay, *policy, *level, *cert, *tls, *exception, *token;
+};
+
+static void
+fill_delays(struct record *out, const struct job *j, const struct delivlog_attempt *a)
+{
+	int64_t now = clock_mono_ms(), setup = a->client != NULL ? client_setup_ms(a->client) : 0;
+	int64_t total = clock_wall_ms() - j->msg->created;
+	int64_t given = j->given != 0 ? j->given : now;
+	int64_t began = j->began != 0 ? j->began : now;
+	int64_t waited = given - j->queued;
+
+	if (a->client == NULL || client_sent(a->client) > 1)
+		setup = 0;		/* a kept connection cost this message nothing */
+	seconds(out->delay, sizeof out->delay, total);
+	seconds(out->a, sizeof out->a, total - (now - j->queued));
+	seconds(out->b, sizeof out->b, waited > setup ? waited - setup : 0);
+	seconds(out->c, sizeof out->c, setup + (began - given));
+	seconds(out->d, sizeof out->d, now - began);
+}
+
+static void
+fill(struct record *out, const struct job *j, size_t i, enum delivlog_status status,
+    const struct delivlog_attempt *a)
+{
+	const struct job_result *r = &j->results[i];
+	const struct plan_requirement *req = requirement_of(a);
+	const struct tls_facts *f = a->client != NULL ? client_facts(a->client) : NULL;
+
+	mail_queue_id_print(out->qid, j->msg->id);
+	fill_delays(out, j, a);
+	out->relay = a->client != NULL ? client_relay(a->client) : "none";
+	str_copy(out->dsn, r->why.dsn, sizeof out->dsn);
+	/* What was temporary is final once we give up (RFC 3463 s2). */
+	if ((status == DELIVLOG_BOUNCED || status == DELIVLOG_EXPIRED) && out->dsn[0] == '4')
+		out->dsn[0] = '5';
+	str_copy(out->text, r->reply[0] != '\0' && status == DELIVLOG_SENT ? r->reply :
+	    r->why.text, sizeof out->text);
+	out->policy = policy_word(a->plan, req);
+	out->level = req != NULL ? plan_level_name(req->level) : NULL;
+	out->exception = req != NULL && req->exception[0] != '\0' ? req->exception : NULL;
+	out->cert = f != NULL ? cert_word(f) : NULL;
+	out->tls = f != NULL && f->encrypted ? f->protocol : f != NULL ? "none" : NULL;
+	out->token = status != DELIVLOG_SENT ? why_token(r->why.reason) : NULL;
+}
+
+static void
+add_key(struct buf *b, const char *key, const char *value)
+{
+	if (value != NULL)
+		buf_addf(b, " %s=%s", key, value);
+}
+
+static void
+render(struct buf *b, const struct record *rec, const char *to, enum delivlog_status status,
+    const struct delivlog_attempt *a, enum why_reason reason, unsigned tries)
+{
+	const char *result = why_tlsrpt(reason);
+
+	buf_addf(b, "%s: to=<%s>, relay=%s, delay=%s, delays=%s/%s/%s/%s, dsn=%s, status=%s (%s)",
+	    rec->qid, to, rec->relay, rec->delay, rec->a, rec->b, rec->c, rec->d, rec->dsn,
+	    statuses[status].word, rec->text);
+	add_key(b, "policy", rec->policy);
+	add_key(b, "level", rec->level);
+	add_key(b, "tls", rec->tls);
+	add_key(b, "cert", rec->cert);
+	add_key(b, "exception", rec->exception);
+	add_key(b, "reason", rec->token);
+	if (status != DELIVLOG_SENT && result[0] != '\0')
+		add_key(b, "result", result);
+	buf_addf(b, " try=%u", tries);
+}
+
+void
+delivlog_attempt(const struct job *j, size_t i, enum delivlog_status status,
+    const struct delivlog_attempt *a)
+{
+	const struct store_rcpt *rcpt = &j->msg->rcpts[i];
+	enum why_reason reason = j->results[i].why.reason;
+	struct record rec = { .tls = NULL };
+	struct buf b;
+
+	fill(&rec, j, i, status, a);
+	buf_init(&b);
+	render(&b, &rec, rcpt->address, status, a, reason, rcpt->tries + 1);
+	{
+		const char *result = status != DELIVLOG_SENT ? why_tlsrpt(reason) : "";
+		const struct log_kv kv[] = {
+			LOG_STR("qid", rec.qid), LOG_STR("to", rcpt->address),
+			LOG_STR("from", j->msg->sender), LOG_STR("dest", a->dest),
+			LOG_STR("relay", rec.relay), LOG_STR("status", statuses[status].word),
+			LOG_STR("dsn", rec.dsn), LOG_STR("text", rec.text),
+			LOG_NUM("delay_ms", clock_wall_ms() - j->msg->created),
+			LOG_NUM("size", (int64_t)j->msg->size), LOG_STR("policy", rec.policy),
+			LOG_STR("level", rec.level),
+			LOG_STR("sts_id", a->plan != NULL && a->plan->sts_id[0] ? a->plan->sts_id : NULL),
+			LOG_STR("origin", a->plan != NULL ? a->plan->origin : NULL),
+			LOG_STR("tls", rec.tls),
+			LOG_STR("cipher", a->client != NULL && client_facts(a->client)->cipher[0] ?
+			    client_facts(a->client)->cipher : NULL),
+			LOG_STR("cert", rec.cert),
+			LOG_STR("cert_sha256", a->client != NULL &&
+			    client_facts(a->client)->fingerprint[0] ?
+			    client_facts(a->client)->fingerprint : NULL),
+			LOG_STR("exception", rec.exception), LOG_STR("reason", rec.token),
+			LOG_STR("result", result[0] != '\0' ? result : NULL),
+			LOG_NUM("try", rcpt->tries + 1),
+		};
+
+		log_event(status == DELIVLOG_SENT || status == DELIVLOG_DEFERRED ? LOG_LVL_INFO :
+		    LOG_LVL_NOTICE, "smtp", statuses[status].event, buf_str(&b), kv, LENGTH(kv));
+	}
+	buf_fini(&b);
+}
+
+void
+delivlog_waiting(const struct job *j, const char *dest, const struct why *why)
+{
+	char qid[MAIL_QUEUE_ID_LEN + 1];
+
+	mail_queue_id_print(qid, j->msg->id);
+	for (size_t i = 0; i < j->msg->nrcpts; i++) {
+		const char *to = j->msg->rcpts[i].address;
+		const struct log_kv kv[] = {
+			LOG_STR("qid", qid), LOG_STR("to", to), LOG_STR("dest", dest),
+			LOG_STR("status", "deferred"), LOG_STR("dsn", why->dsn),
+			LOG_STR("text", why->text), LOG_STR("reason", why_token(why->reason)),
+		};
+		struct buf b;
+
+		buf_init(&b);
+		buf_addf(&b, "%s: to=<%s>, relay=none, delay=0, delays=0/0/0/0, dsn=%s, "
+		    "status=deferred (%s waits: %.150s) reason=%s try=0", qid, to, why->dsn, dest,
+		    why->text, why_token(why->reason));
+		log_event(LOG_LVL_INFO, "smtp", "waiting", buf_str(&b), kv, LENGTH(kv));
+		buf_fini(&b);
+	}
+}
+
+void
+delivlog_host(const char *domain, const char *relay, const struct plan_target *t,
+    const struct tls_facts *f, const struct why *why)
+{
+	const char *result = why_tlsrpt(why->reason);
+	const struct log_kv kv[] = {
+		LOG_STR("dest", domain), LOG_STR("relay", relay),
+		LOG_STR("level", plan_level_name(t->requirement.level)),
+		LOG_STR("tls", f != NULL && f->encrypted ? f->protocol : "none"),
+		LOG_STR("cert_subject", f != NULL && f->subject[0] ? f->subject : NULL),
+		LOG_STR("dsn", why->dsn), LOG_STR("text", why->text),
+		LOG_STR("reason", why_token(why->reason)),
+		LOG_STR("result", result[0] != '\0' ? result : NULL),
+	};
+	struct buf b;
+
+	buf_init(&b);
+	buf_addf(&b, "%s: host %s not used: %s (%s) level=%s reason=%s", domain, relay, why->text,
+	    why->dsn, plan_level_name(t->requirement.level), why_token(why->reason));
+	log_event(LOG_LVL_INFO, "smtp", "host", buf_str(&b), kv, LENGTH(kv));
+	buf_fini(&b);
+}
+
+void
+delivlog_accepted(const struct store_message *m, const char *protocol, const char *tls)
+{
+	char qid[MAIL_QUEUE_ID_LEN + 1];
+	const struct log_kv kv[] = {
+		LOG_STR("qid", qid), LOG_STR("client", m->client), LOG_STR("from", m->sender),
+		LOG_NUM("size", (int64_t)m->size), LOG_NUM("nrcpt", (int64_t)m->nrcpts),
+		LOG_STR("proto", protocol), LOG_STR("tls", tls),
+	};
+	struct buf b;
+
+	mail_queue_id_print(qid, m->id);
+	buf_init(&b);
+	buf_addf(&b, "%s: client=%s, proto=%s, tls=%s", qid, m->client != NULL ? m->client : "local",
+	    protocol, tls != NULL ? tls : "none");
+	log_event(LOG_LVL_INFO, "smtpd", "accept", buf_str(&b), kv, LENGTH(kv));
+	buf_fini(&b);
+}
+
+void
+delivlog_active(const struct store_message *m, size_t nrcpts)
+{
+	char qid[MAIL_QUEUE_ID_LEN + 1];
+	const struct log_kv kv[] = {
+		LOG_STR("qid", qid), LOG_STR("from", m->sender), LOG_NUM("size", (int64_t)m->size),
+		LOG_NUM("nrcpt", (int64_t)nrcpts),
+	};
+	struct buf b;
+
+	mail_queue_id_print(qid, m->id);
+	buf_init(&b);
+	buf_addf(&b, "%s: from=<%s>, size=%llu, nrcpt=%zu (queue active)", qid, m->sender,
+	    (unsigned long long)m->size, nrcpts);
+	log_event(LOG_LVL_INFO, "qmgr", "queue", buf_str(&b), kv, LENGTH(kv));
+	buf_fini(&b);
+}
+
+void
+delivlog_removed(uint64_t id)
+{
+	char qid[MAIL_QUEUE_ID_LEN + 1], text[64];
+	const struct log_kv kv[] = { LOG_STR("qid", qid) };
+
+	mail_queue_id_print(qid, id);
+	str_fmt(text, sizeof text, "%s: removed", qid);
+	log_event(LOG_LVL_INFO, "qmgr", "removed", text, kv, LENGTH(kv));
+}

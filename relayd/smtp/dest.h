@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * dest: the queue of one destination: its plan, its lanes, its back-off. A
+ * destination that fails as a whole costs one probe at a time, however much
+ * mail waits for it, and never delays another one.
+ */
+#ifndef SMTP_DEST_H
+#define SMTP_DEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/heap.h"
+#include "lib/base/why.h"
+#include "relayd/smtp/job.h"
+
+struct dest;
+struct sched;
+
+struct dest	*dest_new(struct sched *, const char *name);
+void		 dest_free(struct dest **);
+const char	*dest_name(const struct dest *);
+struct heap_node *dest_timer(struct dest *);
+struct dest	*dest_of_timer(struct heap_node *);
+/* Taken. It is worked on now, or left to the store's index if the window is full. */
+void		 dest_add(struct dest *, struct job *);
+/* Recipients that the index holds, the earliest due at this time (Unix ms). */
+void		 dest_on_disk(struct dest *, uint64_t recipients, int64_t due);
+/* Does whatever can be done now. May free the destination. */
+void		 dest_run(struct dest *);
+void		 dest_reload(struct dest *);
+void		 dest_unblock(struct dest *);
+int		 dest_busy(const struct dest *);
+/* For relayctl: recipients known, reason and time (mono ms, 0 = none) of a block. */
+uint64_t	 dest_count(const struct dest *);
+const struct why *dest_why(const struct dest *, int64_t *until);
+
+/* From outcome: the settlement of a job is durable. gone: recipients that left the queue. */
+void		 dest_settled(struct dest *, struct job *, size_t gone, int64_t next_due);
+
+#endif

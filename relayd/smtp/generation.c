@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+/* generation: configuration -> TLS contexts and rules. */
+#include "relayd/smtp/generation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "lib/base/str.h"
+
+static int
+make_servers(struct generation *g, struct why *why)
+{
+	const struct conf *conf = g->conf;
+
+	g->servers = must_calloc(conf->listen.n, sizeof *g->servers);
+	for (size_t i = 0; i < conf->listen.n; i++) {
+		const struct conf_listen *l = &conf->listen.v[i];
+		const char *cert, *key;
+		size_t cert_len, key_len;
+
+		if (l->tls == CONF_LISTEN_PLAIN)
+			continue;
+		if (conf_file(conf, l->certificate, &cert, &cert_len) == -1 ||
+		    conf_file(conf, l->key, &key, &key_len) == -1)
+			return why_set(why, WHY_LOCAL_STORAGE, "%s: certificate or key is missing",
+			    l->origin);
+		g->servers[i] = tls_server_new(cert, cert_len, key, key_len, why);
+		if (g->servers[i] == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+make_client(struct generation *g, struct why *why)
+{
+	const char *pem;
+	size_t len;
+
+	g->tls = tls_client_new(why);
+	if (g->tls == NULL)
+		return -1;
+	if (conf_file(g->conf, g->conf->delivery.ca_file, &pem, &len) == -1)
+		return why_set(why, WHY_LOCAL_STORAGE, "delivery.ca_file %s is missing",
+		    g->conf->delivery.ca_file);
+	return tls_client_add_store(g->tls, "", pem, len, why);
+}
+
+struct generation *
+generation_new(struct conf *conf, unsigned number, struct why *why)
+{
+	struct generation *g = must_calloc(1, sizeof *g);
+
+	g->refs = 1;
+	g->number = number;
+	g->conf = conf;
+	if (make_client(g, why) == -1 || make_servers(g, why) == -1)
+		generation_unref(&g);
+	return g;
+}
+
+struct generation *
+generation_ref(struct generation *g)
+{
+	g->refs++;
+	return g;
+}
+
+void
+generation_unref(struct generation **gp)
+{
+	struct generation *g = *gp;
+
+	*gp = NULL;
+	if (g == NULL || --g->refs > 0)
+		return;
+	for (size_t i = 0; g->servers != NULL && i < g->conf->listen.n; i++)
+		tls_server_free(&g->servers[i]);
+	free(g->servers);
+	tls_client_free(&g->tls);
+	conf_free(&g->conf);
+	free(g);
+}
+
+static enum plan_level
+level_of(enum conf_level level)
+{
+	switch (level) {
+	case CONF_ENCRYPT:
+		return PLAN_ENCRYPT;
+	case CONF_VERIFY:
+		return PLAN_VERIFY;
+	case CONF_STS:
+		return PLAN_STS;
+	case CONF_DANE:
+		return PLAN_DANE;
+	}
+	return PLAN_DANE;
+}
+
+static void
+fill_exception(const struct conf_exception *from, struct plan_exception *to)
+{
+	memset(to, 0, sizeof *to);
+	str_copy(to->id, from->id, sizeof to->id);
+	to->overrides_published = from->overrides == CONF_OVERRIDES_PUBLISHED;
+	switch (from->allow) {
+	case CONF_ALLOW_WEAK_TLS:
+		to->allow_weak_tls = 1;
+		break;
+	case CONF_ALLOW_ENCRYPT:
+		to->allow = PLAN_ENCRYPT;
+		break;
+	case CONF_ALLOW_PLAINTEXT:
+		to->allow = PLAN_PLAINTEXT;
+		break;
+	}
+}
+
+int64_t
+generation_rule(const struct generation *g, const char *domain, struct plan_rule *rule,
+    struct plan_exception *exception)
+{
+	const struct conf *conf = g->conf;
+	const struct conf_destination *d = conf_destination_of(conf, domain);
+	const struct conf_exception *e = conf_exception_of(conf, domain, clock_wall_ms());
+
+	memset(rule, 0, sizeof *rule);
+	rule->level = level_of(conf->delivery.require);
+	rule->monitor = conf->delivery.mode == CONF_MONITOR;
+	rule->min_version = (int)conf->delivery.min_tls;
+	rule->port = (uint16_t)conf->delivery.port;
+	str_copy(rule->origin, "default", sizeof rule->origin);
+	if (d != NULL) {
+		rule->level = level_of(d->require);
+		rule->from_rule = 1;
+		rule->monitor = d->mode == CONF_MONITOR;
+		str_copy(rule->origin, d->origin, sizeof rule->origin);
+	}
+	if (e == NULL)
+		return INT64_MAX;
+	fill_exception(e, exception);
+	rule->exception = exception;
+	return clock_mono_ms() + (e->expires - clock_wall_ms());
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * generation: one accepted configuration and what was built from it (TLS
+ * contexts). Sessions keep the generation they began with; a reload makes a
+ * new one. Counted references; owners: the current pointer in smtp.c and each
+ * session and destination that works under it.
+ */
+#ifndef SMTP_GENERATION_H
+#define SMTP_GENERATION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/why.h"
+#include "lib/conf/conf.h"
+#include "lib/plan/decide.h"
+#include "lib/tls/client.h"
+#include "lib/tls/server.h"
+
+struct generation {
+	unsigned		  refs;
+	unsigned		  number;
+	struct conf		 *conf;
+	struct tls_client	 *tls;
+	struct tls_server	**servers;	/* by index in listen[], NULL where there is no TLS */
+};
+
+/* Takes conf in any case. NULL and *why if a certificate or store cannot be used. */
+struct generation	*generation_new(struct conf *, unsigned number, struct why *);
+struct generation	*generation_ref(struct generation *);
+void			 generation_unref(struct generation **);
+
+/*
+ * What the configuration says about one domain now: the rule for plan_decide.
+ * *exception is filled where one applies and then pointed to by *rule.
+ * Returns the mono ms at which that exception lapses (INT64_MAX if none).
+ */
+int64_t	generation_rule(const struct generation *, const char *domain, struct plan_rule *,
+	    struct plan_exception *);
+
+#endif

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: ISC */
+/* intake: see intake.h. */
+#include "relayd/smtp/intake.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "lib/base/str.h"
+#include "lib/mail/datain.h"
+#include "lib/mail/domain.h"
+#include "lib/mail/header.h"
+#include "lib/mail/queue_id.h"
+#include "lib/queue/id.h"
+#include "relayd/smtp/delivlog.h"
+
+#define ABUSE_SLACK	(1u << 20)	/* read and dropped beyond the limit at most */
+#define APPENDS_MAX	4		/* spool writes on their way before the client waits */
+#define SPILL_CHUNK	65536u
+
+struct intake {
+	const struct intake_events	*events;
+	void				*arg;		/* NULL: the session has gone */
+	const struct intake_sink	*sink;
+	struct event_base		*base;
+	struct store			*store;
+	struct generation		*generation;
+	const struct conf_client	*client;
+	struct store_message		*msg;
+	struct mail_datain		 in;
+	struct buf			 text;		/* not yet spilled */
+	struct store_spool		*spool;
+	unsigned			 appending;
+	int				 waiting, committing, judged, dead;
+	uint64_t			 octets, spilled;
+	struct mail_answer		 refusal;	/* code 0: none so far */
+	char				 marker[300];
+	const char			*proto;
+	char				 tls[80];
+};
+
+/* ---- envelope ---- */
+
+static char *
+dup_or_null(const char *s)
+{
+	return s[0] == '\0' ? NULL : must_strdup(s);
+}
+
+struct intake *
+intake_new(const struct intake_param *p, const struct mail_command *mail,
+    const struct intake_events *events, void *arg)
+{
+	struct intake *in = must_calloc(1, sizeof *in);
+	struct store_message *m = must_calloc(1, sizeof *m);
+
+	in->events = events;
+	in->arg = arg;
+	in->sink = p->sink;
+	in->base = p->base;
+	in->store = p->store;
+	in->generation = generation_ref(p->generation);
+	in->client = p->client;
+	in->msg = m;
+	m->sender = must_strdup(mail->path);
+	m->client = must_strdup(p->client_text);
+	m->client_name = must_strdup(p->client->name);
+	m->envid = dup_or_null(mail->envid);
+	m->ret = dup_or_null(mail_ret_name(mail->ret));
+	m->utf8 = mail->smtputf8;
+	m->requiretls = mail->requiretls;
+	return in;
+}
+
+int
+intake_rcpt(struct intake *in, const struct mail_command *rcpt, struct mail_answer *answer)
+{
+	const struct conf *conf = in->generation->conf;
+	struct store_message *m = in->msg;
+	char dest[MAIL_DOMAIN_CAP], notify[64];
+	const char *domain = mail_address_domain(rcpt->path);
+	struct store_rcpt *r;
+	struct why why;
+
+	if (m->nrcpts >= (size_t)conf->limits.recipients)
+		return mail_answer_set(answer, 452, "4.5.3", "too many recipients");
+	if (rcpt->path_utf8 && !m->utf8)
+		return mail_answer_set(answer, 553, "5.6.7", "this address needs SMTPUTF8");
+	if (domain[0] == '\0')
+		return mail_answer_set(answer, 550, "5.1.1", "no mailbox lives here: name a domain");
+	if (mail_domain_to_ascii(domain, strlen(domain), dest, &why) == -1)
+		return mail_answer_set(answer, 501, "5.1.3", "%s", why.text);
+	if ((m->nrcpts & (m->nrcpts + 1)) == 0 || m->rcpts == NULL)
+		m->rcpts = must_realloc(m->rcpts, 2 * m->nrcpts + 1, sizeof *m->rcpts);
+	r = &m->rcpts[m->nrcpts++];
+	memset(r, 0, sizeof *r);
+	r->address = must_strdup(rcpt->path);
+	r->dest = must_strdup(dest);
+	r->orcpt = dup_or_null(rcpt->orcpt);
+	mail_notify_print(&rcpt->notify, notify, sizeof notify);
+	r->notify = dup_or_null(notify);
+	return 0;
+}
+
+size_t
+intake_rcpts(const struct intake *in)
+{
+	return in->msg->nrcpts;
+}
+
+/* ---- text ---- */
+
+void
+intake_begin(struct intake *in, struct mail_received *trace)
+{
+	const struct conf *conf = in->generation->conf;
+	const struct mail_datain_param param = {
+		.strict = in->client->profile == CONF_PROFILE_STRICT,
+		.lenient_eod = in->client->eod == CONF_EOD_LENIENT,
+	};
+	char qid[MAIL_QUEUE_ID_LEN + 1];
+
+	in->msg->id = queue_id_next();
+	in->msg->created = clock_wall_ms();
+	mail_queue_id_print(qid, in->msg->id);
+	trace->queue_id = qid;
+	trace->host = conf->hostname;
+	trace->rcpt = in->msg->nrcpts == 1 ? in->msg->rcpts[0].address : NULL;
+	trace->utf8 = in->msg->utf8;
+	trace->when = in->msg->created;
+	mail_received_marker(in->marker, sizeof in->marker, conf->hostname);
+	mail_received_add(&in->text, trace);
+	in->octets = buf_len(&in->text);
+	mail_datain_init(&in->in, &param);
+}
+
+/* The first reason to refuse is the one that is told; the text is read on and dropped. */
+static void
+refuse(struct intake *in, const struct mail_answer *a)
+{
+	if (in->refusal.code == 0)
+		in->refusal = *a;
+	buf_fini(&in->text);
+	in->store->ops->spool_abort(&in->spool);
+}
+
+static void
+judge_header(struct intake *in, int whole)
+{
+	struct mail_answer answer;
+	struct mail_header h;
+
+	mail_header_scan(buf_data(&in->text), buf_len(&in->text), whole, in->marker, &h);
+	if (!whole && !h.complete && !h.too_big && !h.too_many)
+		return;			/* more of it is needed */
+	in->judged = 1;
+	if (mail_header_judge(&h, (unsigned)in->generation->conf->limits.hops, &answer) == -1)
+		refuse(in, &answer);
+}
+
+static void
+on_appended(void *arg, const struct why *why)
+{
+	struct intake *in = arg;
+
+	in->appending--;
+	if (in->dead) {
+		if (in->appending == 0)
+			free(in);
+		return;
+	}
+	if (why_is_set(why) && in->refusal.code == 0) {
+		struct mail_answer a;
+
+		mail_answer_set(&a, why->reason == WHY_LOCAL_SPACE ? 452 : 451, why->dsn, "%s",
+		    why_words(why->reason));
+		refuse(in, &a);
+	}
+	if (in->waiting && in->appending < APPENDS_MAX) {
+		in->waiting = 0;
+		in->events->go_on(in->arg);
+	}
+}
+
+/* What is larger than a row goes to a file while it arrives, so that memory stays bounded. */
+static void
+spill(struct intake *in)
+{
+	if (!in->judged)
+		judge_header(in, 0);
+	if (!in->judged || in->refusal.code != 0)
+		return;
+	if (in->spool == NULL)
+		in->spool = in->store->ops->spool_new(in->store);
+	in->appending++;
+	in->spilled += buf_len(&in->text);
+	in->store->ops->spool_append(in->spool, buf_data(&in->text), buf_len(&in->text),
+	    on_appended, in);
+	buf_clear(&in->text);
+}
+
+static void
+check_size(struct intake *in)
+{
+	struct mail_answer a;
+	uint64_t max = in->generation->conf->queue.max_message;
+
+	if (in->refusal.code != 0 || in->octets <= max)
+		return;
+	mail_answer_set(&a, 552, "5.3.4", "the message is larger than %llu bytes",
+	    (unsigned long long)max);
+	refuse(in, &a);
+}
+
+enum intake_text
+intake_text(struct intake *in, const void *data, size_t n, size_t *used)
+{
+	int refused = in->refusal.code != 0;
+	int end = mail_datain_feed(&in->in, data, n, used, refused ? NULL : &in->text);
+
+	in->octets += *used;
+	check_size(in);
+	if (end)
+		return INTAKE_END;
+	if (in->octets > in->generation->conf->queue.max_message + ABUSE_SLACK)
+		return INTAKE_ABUSE;
+	if (in->refusal.code == 0 && buf_len(&in->text) > STORE_INLINE_MAX)
+		spill(in);
+	if (in->appending >= APPENDS_MAX) {
+		in->waiting = 1;
+		return INTAKE_WAIT;
+	}
+	return INTAKE_MORE;
+}
+
+uint64_t
+intake_octets(const struct intake *in)
+{
+	return in->octets;
+}
+
+/* ---- commit ---- */
+
+static void
+destroy(struct intake *in)
+{
+	buf_fini(&in->text);
+	in->store->ops->spool_abort(&in->spool);
+	store_message_free(&in->msg);
+	generation_unref(&in->generation);
+	in->dead = 1;
+	if (in->appending == 0)
+		free(in);
+}
+
+static void
+report(struct intake *in, const struct mail_answer *a)
+{
+	if (in->arg != NULL)
+		in->events->committed(in->arg, a);
+}
+
+static void
+on_put(void *arg, const struct why *why)
+{
+	struct intake *in = arg;
+	struct mail_answer a;
+	char qid[MAIL_QUEUE_ID_LEN + 1];
+
+	if (why_is_set(why)) {
+		mail_answer_set(&a, why->reason == WHY_LOCAL_SPACE ? 452 : 451, why->dsn, "%s",
+		    why_words(why->reason));
+		report(in, &a);
+	} else {
+		mail_queue_id_print(qid, in->msg->id);
+		mail_answer_set(&a, 250, "2.0.0", "Ok: queued as %s", qid);
+		delivlog_accepted(in->msg, in->proto, in->tls[0] != '\0' ? in->tls : NULL);
+		report(in, &a);
+		in->sink->queued(in->sink->arg, in->msg);
+		in->msg = NULL;
+	}
+	destroy(in);
+}
+
+/* Behind a turn of the loop, like every other answer. */
+static void
+on_refused(evutil_socket_t fd, short what, void *arg)
+{
+	struct intake *in = arg;
+
+	report(in, &in->refusal);
+	destroy(in);
+}
+
+static void
+put(struct intake *in)
+{
+	struct store_message *m = in->msg;
+	int64_t now = clock_wall_ms();
+
+	for (size_t i = 0; i < m->nrcpts; i++)
+		m->rcpts[i].due = now;
+	m->eightbit = in->in.eightbit;
+	if (in->spool == NULL) {
+		m->body = must_calloc(1, sizeof *m->body);
+		m->body->refs = 1;
+		m->body->size = m->size = buf_len(&in->text);
+		buf_take(&in->text, &m->body->data, NULL);
+	} else {
+		m->size = in->spilled;
+	}
+	in->store->ops->put(in->store, m, in->spool, on_put, in);
+	in->spool = NULL;
+}
+
+void
+intake_commit(struct intake *in, const char *proto, const char *tls)
+{
+	static const struct timeval now;
+	struct mail_answer a;
+
+	in->committing = 1;
+	in->proto = proto;
+	str_copy(in->tls, tls != NULL ? tls : "", sizeof in->tls);
+	if (mail_datain_verdict(&in->in, &a) == -1)
+		refuse(in, &a);
+	if (in->refusal.code == 0 && !in->judged)
+		judge_header(in, 1);
+	if (in->refusal.code == 0 && in->spool != NULL && buf_len(&in->text) > 0)
+		spill(in);
+	if (in->refusal.code == 0) {
+		put(in);
+		return;
+	}
+	event_base_once(in->base, -1, EV_TIMEOUT, on_refused, in, &now);
+}
+
+void
+intake_free(struct intake **inp)
+{
+	struct intake *in = *inp;
+
+	*inp = NULL;
+	if (in == NULL)
+		return;
+	if (in->committing)
+		in->arg = NULL;
+	else
+		destroy(in);
+}

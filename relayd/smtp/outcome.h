@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * outcome: from the results of an attempt to the queue: done, try again, or
+ * give up; the log record; the notice to the sender, durable in the same
+ * transaction (RFC 5321 s6.1, RFC 3464). A settlement that the store could
+ * not write is repeated until it is durable, so that nothing that was
+ * delivered is sent again.
+ */
+#ifndef SMTP_OUTCOME_H
+#define SMTP_OUTCOME_H
+
+#include "relayd/smtp/delivlog.h"
+#include "relayd/smtp/job.h"
+
+struct dest;
+struct event_base;
+struct generation;
+struct outcome;
+struct store;
+
+struct outcome_events {
+	void	(*settled)(void *arg, struct dest *, struct job *, size_t gone, int64_t next_due);
+	/* Notices for dest are in the store now, due at this time (Unix ms). */
+	void	(*notice)(void *arg, const char *dest, uint64_t recipients, int64_t due);
+};
+
+struct outcome	*outcome_new(struct event_base *, struct store *, const struct outcome_events *,
+		    void *arg);
+void		 outcome_free(struct outcome **);
+/*
+ * Every result of the job is settled. The job stays with the caller's list
+ * until `settled` hands it back. generation gives schedule, ages and host.
+ */
+void		 outcome_take(struct outcome *, struct dest *, struct job *,
+		    const struct delivlog_attempt *, struct generation *);
+unsigned	 outcome_pending(const struct outcome *);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: ISC */
+/* sched: destinations by name and by the time at which they want to be run. */
+#include "relayd/smtp/sched.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "lib/base/list.h"
+#include "lib/base/log.h"
+#include "relayd/smtp/delivlog.h"
+#include "relayd/smtp/dest.h"
+#include "relayd/smtp/job.h"
+
+/* ---- timers ---- */
+
+static void
+arm(struct sched *s)
+{
+	struct heap_node *first = heap_min(&s->timers);
+	struct timeval tv;
+	int64_t ms;
+
+	if (first == NULL) {
+		event_del(s->ev_timer);
+		return;
+	}
+	ms = first->key - clock_mono_ms();
+	if (ms < 0)
+		ms = 0;
+	tv.tv_sec = ms / 1000;
+	tv.tv_usec = ms % 1000 * 1000;
+	event_add(s->ev_timer, &tv);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct sched *s = arg;
+	struct heap_node *n;
+
+	while ((n = heap_min(&s->timers)) != NULL && n->key <= clock_mono_ms()) {
+		heap_remove(&s->timers, n);
+		dest_run(dest_of_timer(n));
+	}
+	arm(s);
+}
+
+void
+sched_wake_at(struct sched *s, struct dest *d, int64_t mono_ms)
+{
+	struct heap_node *n = dest_timer(d);
+
+	if (n->at != 0 && n->key == mono_ms)
+		return;
+	heap_set(&s->timers, n, mono_ms);
+	if (heap_min(&s->timers) == n)
+		arm(s);
+}
+
+void
+sched_forget(struct sched *s, struct dest *d)
+{
+	heap_remove(&s->timers, dest_timer(d));
+	map_removes(s->dests, dest_name(d));
+}
+
+/* ---- destinations ---- */
+
+static struct dest *
+dest_get(struct sched *s, const char *name)
+{
+	struct dest *d = map_gets(s->dests, name);
+
+	if (d == NULL) {
+		d = dest_new(s, name);
+		map_puts(s->dests, name, d);
+	}
+	return d;
+}
+
+static char *
+dup_or_null(const char *s)
+{
+	return s == NULL ? NULL : must_strdup(s);
+}
+
+/* The same message with an empty recipient list; the body is shared. */
+static struct store_message *
+clone_envelope(const struct store_message *m)
+{
+	struct store_message *c = must_calloc(1, sizeof *c);
+
+	*c = *m;
+	c->sender = must_strdup(m->sender);
+	c->client = dup_or_null(m->client);
+	c->client_name = dup_or_null(m->client_name);
+	c->envid = dup_or_null(m->envid);
+	c->ret = dup_or_null(m->ret);
+	c->body = m->body != NULL ? store_body_ref(m->body) : NULL;
+	c->rcpts = must_calloc(m->nrcpts, sizeof *c->rcpts);
+	c->nrcpts = 0;
+	return c;
+}
+
+static int
+same_dest(const struct store_message *m)
+{
+	for (size_t i = 1; i < m->nrcpts; i++)
+		if (strcmp(m->rcpts[i].dest, m->rcpts[0].dest) != 0)
+			return 0;
+	return 1;
+}
+
+/* Moves the recipients of rcpts[0]'s destination out of m. */
+static struct store_message *
+split(struct store_message *m)
+{
+	struct store_message *part = clone_envelope(m);
+	char *dest = must_strdup(m->rcpts[0].dest);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->nrcpts; i++) {
+		if (strcmp(m->rcpts[i].dest, dest) == 0)
+			part->rcpts[part->nrcpts++] = m->rcpts[i];
+		else
+			m->rcpts[kept++] = m->rcpts[i];
+	}
+	m->nrcpts = kept;
+	free(dest);
+	return part;
+}
+
+static void
+add_job(struct sched *s, struct store_message *m)
+{
+	struct dest *d = dest_get(s, m->rcpts[0].dest);
+
+	dest_add(d, job_new(m));
+}
+
+void
+sched_add(struct sched *s, struct store_message *m)
+{
+	delivlog_active(m, m->nrcpts);
+	while (m->nrcpts > 0 && !same_dest(m))
+		add_job(s, split(m));
+	if (m->nrcpts > 0)
+		add_job(s, m);
+	else
+		store_message_free(&m);
+}
+
+void
+sched_on_disk(struct sched *s, const char *name, uint64_t recipients, int64_t due)
+{
+	dest_on_disk(dest_get(s, name), recipients, due);
+}
+
+/* ---- recovery ---- */
+
+struct recovery {
+	struct sched	*s;
+	void		(*done)(void *arg, const struct why *);
+	void		*arg;
+};
+
+static void
+on_dests(void *arg, const struct why *why, const struct store_dest *dests, size_t n)
+{
+	struct recovery *r = arg;
+	uint64_t recipients = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		sched_on_disk(r->s, dests[i].name, dests[i].count, dests[i].due);
+		recipients += dests[i].count;
+	}
+	if (n > 0)
+		log_info("queue holds %llu recipients at %zu destinations",
+		    (unsigned long long)recipients, n);
+	r->done(r->arg, why);
+	free(r);
+}
+
+void
+sched_recover(struct sched *s, void (*done)(void *, const struct why *), void *arg)
+{
+	struct recovery *r = must_calloc(1, sizeof *r);
+
+	r->s = s;
+	r->done = done;
+	r->arg = arg;
+	s->store->ops->dests(s->store, on_dests, r);
+}
+
+/* ---- all of them ---- */
+
+static void
+reload_one(void *value, void *arg)
+{
+	dest_reload(value);
+}
+
+static void
+unblock_one(void *value, void *arg)
+{
+	dest_unblock(value);
+}
+
+void
+sched_reload(struct sched *s, struct generation *g)
+{
+	generation_unref(&s->generation);
+	s->generation = generation_ref(g);
+	map_each(s->dests, reload_one, NULL);
+}
+
+void
+sched_flush(struct sched *s)
+{
+	map_each(s->dests, unblock_one, NULL);
+}
+
+void
+sched_drain(struct sched *s)
+{
+	s->draining = 1;
+	event_del(s->ev_timer);
+}
+
+static void
+busy_one(void *value, void *arg)
+{
+	*(int *)arg |= dest_busy(value);
+}
+
+int
+sched_busy(const struct sched *s)
+{
+	int busy = 0;
+
+	map_each(s->dests, busy_one, &busy);
+	return busy;
+}
+
+struct sched *
+sched_new(struct event_base *base, struct store *store, struct ask *ask, struct outcome *outcome,
+    struct generation *generation)
+{
+	struct sched *s = must_calloc(1, sizeof *s);
+
+	s->base = base;
+	s->store = store;
+	s->ask = ask;
+	s->outcome = outcome;
+	s->generation = generation_ref(generation);
+	s->dests = map_new();
+	heap_init(&s->timers);
+	s->ev_timer = evtimer_new(base, on_timer, s);
+	return s;
+}
+
+static void
+free_one(void *value, void *arg)
+{
+	struct dest *d = value;
+
+	dest_free(&d);
+}
+
+void
+sched_free(struct sched **sp)
+{
+	struct sched *s = *sp;
+
+	*sp = NULL;
+	if (s == NULL)
+		return;
+	map_each(s->dests, free_one, NULL);
+	map_free(&s->dests);
+	heap_fini(&s->timers);
+	event_free(s->ev_timer);
+	generation_unref(&s->generation);
+	free(s);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sched: which destination may work when. It knows every destination that
+ * has mail, holds a bounded window of jobs in memory (the rest stays in the
+ * store's index) and wakes destinations when something of theirs is due.
+ */
+#ifndef SMTP_SCHED_H
+#define SMTP_SCHED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/heap.h"
+#include "lib/base/map.h"
+#include "lib/store/store.h"
+#include "relayd/smtp/generation.h"
+
+struct ask;
+struct dest;
+struct event_base;
+struct job;
+struct outcome;
+
+#define SCHED_WINDOW_DEST	400		/* jobs of one destination in memory */
+#define SCHED_WINDOW_ALL	10000		/* of all */
+#define SCHED_HOT_BYTES		(64u << 20)	/* bodies kept between commit and delivery */
+
+struct sched {
+	struct event_base	*base;
+	struct store		*store;
+	struct ask		*ask;
+	struct outcome		*outcome;
+	struct generation	*generation;	/* the current one; a reference */
+	struct map		*dests;
+	struct heap		 timers;	/* of destinations, mono ms */
+	struct event		*ev_timer;
+	size_t			 jobs;		/* in memory */
+	uint64_t		 hot_bytes;
+	unsigned		 lanes;		/* connections of all destinations */
+	int			 draining;
+};
+
+struct sched	*sched_new(struct event_base *, struct store *, struct ask *, struct outcome *,
+		    struct generation *);
+void		 sched_free(struct sched **);
+/* What the store holds from before; the callback comes when it is known. */
+void		 sched_recover(struct sched *, void (*done)(void *arg, const struct why *), void *arg);
+/* A message that is durable now (taken): its due recipients are spread over their destinations. */
+void		 sched_add(struct sched *, struct store_message *);
+/* Recipients of a destination that are in the store, the earliest due then (Unix ms). */
+void		 sched_on_disk(struct sched *, const char *dest, uint64_t recipients, int64_t due);
+/* A new generation: routes are decided again. */
+void		 sched_reload(struct sched *, struct generation *);
+/* Starts nothing new; deliveries in progress go on. */
+void		 sched_drain(struct sched *);
+int		 sched_busy(const struct sched *);	/* deliveries or settlements in progress */
+/* Wakes every destination now, whatever its back-off. */
+void		 sched_flush(struct sched *);
+
+/* for dest.c */
+void		 sched_wake_at(struct sched *, struct dest *, int64_t mono_ms);
+void		 sched_forget(struct sched *, struct dest *);
+
+#endif

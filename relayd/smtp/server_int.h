@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/* server_int: what the files of the server share. Included nowhere else. */
+#ifndef SMTP_SERVER_INT_H
+#define SMTP_SERVER_INT_H
+
+#include <stddef.h>
+
+#include "lib/io/stream.h"
+#include "lib/mail/command.h"
+#include "relayd/smtp/server.h"
+
+#define SERVER_MAGIC	0x5e47e001u
+
+/* In order: each later phase has passed the earlier ones. */
+enum server_state {
+	SERVER_GREETED,		/* no EHLO yet */
+	SERVER_READY,		/* no transaction */
+	SERVER_MAIL,		/* MAIL was taken */
+	SERVER_RCPT,		/* at least one recipient */
+	SERVER_TEXT,		/* behind 354 */
+	SERVER_COMMIT,		/* waits for the store */
+	SERVER_HANDSHAKE,	/* behind 220 to STARTTLS */
+	SERVER_CLOSING,		/* the last reply is on its way */
+	SERVER__COUNT
+};
+
+struct server {
+	unsigned			 magic;
+	TAILQ_ENTRY(server)		 link;
+	enum server_state		 state;
+	struct server_house		*house;
+	struct generation		*generation;
+	const struct conf_listen	*listen;
+	struct tls_server		*tls;		/* NULL: not offered */
+	const struct conf_client	*client;	/* NULL: may not relay */
+	struct admission_slot		*slot;
+	struct io_stream		*stream;
+	struct intake			*intake;
+	char				 ip[64], text[80];	/* "unknown[ip]" */
+	char				 helo[MAIL_HELO_MAX + 1];
+	int				 esmtp, spoke, draining;
+	char				 tls_text[80];	/* "" in clear */
+	unsigned			 errors, junk, messages;
+	int64_t				 text_began;
+};
+
+/* server.c */
+void	server_reply(struct server *, int code, const char *dsn, const char *fmt, ...)
+	    __attribute__((format(printf, 4, 5)));
+void	server_answer(struct server *, const struct mail_answer *);
+/* Sends the reply and ends the session. */
+void	server_close(struct server *, int code, const char *dsn, const char *fmt, ...)
+	    __attribute__((format(printf, 4, 5)));
+void	server_reset(struct server *);		/* ends the transaction, if there is one */
+void	server_reject(struct server *, const char *verb, const struct mail_answer *,
+	    const char *rcpt);		/* answers and leaves a NOQUEUE record */
+const char *server_protocol(const struct server *);	/* "ESMTPS" */
+
+/* server_cmd.c */
+void	server_command(struct server *, const char *line, size_t len);
+
+/* server_text.c */
+void	server_text_begin(struct server *);
+void	server_text_input(struct server *);
+extern const struct intake_events server_text_events;
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+/* server_text: from 354 to the reply behind the commit. */
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "relayd/smtp/server_int.h"
+
+#define STALL_MS	60000	/* a client that sends nothing for so long */
+#define FLOOR_AFTER_MS	60000
+#define FLOOR_BYTES_S	500	/* HARDENING I7 */
+
+void
+server_text_begin(struct server *s)
+{
+	struct mail_received trace = {
+		.helo = s->helo, .client_ip = s->ip, .esmtp = s->esmtp,
+		.tls = s->tls_text[0] != '\0' ? s->tls_text : NULL,
+	};
+
+	s->state = SERVER_TEXT;
+	s->text_began = clock_mono_ms();
+	intake_begin(s->intake, &trace);
+	io_stream_deadline(s->stream, STALL_MS);
+}
+
+static int
+too_slow(const struct server *s)
+{
+	int64_t ms = clock_mono_ms() - s->text_began;
+
+	if (ms > s->generation->conf->limits.data)
+		return 1;
+	return ms > FLOOR_AFTER_MS &&
+	    intake_octets(s->intake) < (uint64_t)(ms / 1000) * FLOOR_BYTES_S;
+}
+
+void
+server_text_input(struct server *s)
+{
+	struct buf *in = io_stream_in(s->stream);
+	enum intake_text got;
+	size_t used;
+
+	if (buf_len(in) == 0)
+		return;
+	got = intake_text(s->intake, buf_data(in), buf_len(in), &used);
+	buf_drop(in, used);
+	switch (got) {
+	case INTAKE_MORE:
+		if (too_slow(s))
+			server_close(s, 421, "4.4.2", "the message comes too slowly");
+		else
+			io_stream_deadline(s->stream, STALL_MS);
+		break;
+	case INTAKE_WAIT:
+		io_stream_deadline(s->stream, 0);
+		io_stream_pause(s->stream);
+		break;
+	case INTAKE_END:
+		s->state = SERVER_COMMIT;
+		io_stream_deadline(s->stream, 0);	/* the store answers, sooner or later */
+		intake_commit(s->intake, server_protocol(s), s->tls_text);
+		break;
+	case INTAKE_ABUSE:
+		server_close(s, 552, "5.3.4", "the message is far too large");
+		break;
+	}
+}
+
+static void
+on_go_on(void *arg)
+{
+	struct server *s = arg;
+
+	io_stream_deadline(s->stream, STALL_MS);
+	io_stream_resume(s->stream);
+}
+
+static void
+on_committed(void *arg, const struct mail_answer *a)
+{
+	struct server *s = arg;
+
+	s->intake = NULL;
+	s->state = SERVER_READY;
+	s->messages++;
+	s->junk = 0;
+	if (a->code / 100 == 2)
+		server_answer(s, a);
+	else
+		server_reject(s, "DATA", a, NULL);
+	if (s->draining) {
+		server_close(s, 421, "4.3.2", "the relay is going down");
+		return;
+	}
+	io_stream_deadline(s->stream, s->generation->conf->limits.idle);
+	io_stream_resume(s->stream);	/* what was pipelined behind the text */
+}
+
+const struct intake_events server_text_events = {
+	.go_on = on_go_on, .committed = on_committed,
+};

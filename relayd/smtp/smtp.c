@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC */
+/* smtp: the only file that wires the stages together (DESIGN 4). */
+#include "relayd/smtp/smtp.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "lib/base/list.h"
+#include "lib/base/log.h"
+#include "lib/io/listener.h"
+#include "lib/store/store.h"
+#include "relayd/role.h"
+#include "relayd/smtp/ask.h"
+#include "relayd/smtp/ctlserve.h"
+#include "relayd/smtp/dest.h"
+#include "relayd/smtp/outcome.h"
+#include "relayd/smtp/sched.h"
+#include "relayd/smtp/server.h"
+
+#define ASK_SLACK_MS	5000	/* beyond the worker's own deadline */
+#define DRAIN_POLL_MS	20
+
+struct door {
+	struct smtp		*smtp;
+	struct io_listener	*listener;
+	unsigned		 index;
+	int			 fd;		/* before start */
+};
+
+struct smtp {
+	struct role		*role;
+	struct event_base	*base;
+	struct generation	*generation;
+	unsigned		 generations;
+	struct store		*store;
+	struct ask		*ask;
+	struct outcome		*outcome;
+	struct sched		*sched;
+	struct admission	*admission;
+	struct server_house	 house;
+	struct ctlserve		*ctl;
+	struct door		*doors;
+	size_t			 ndoors;
+	int			 control_fd, peer_fd, started, stopping;
+	struct event		*ev_drain;
+	int64_t			 drain_until;
+};
+
+/* ---- mail in ---- */
+
+static void
+on_accept(void *arg, int fd, const struct sockaddr *sa, socklen_t len)
+{
+	struct door *door = arg;
+
+	server_open(&door->smtp->house, door->smtp->generation, door->index, fd, sa);
+}
+
+static void
+on_queued(void *arg, struct store_message *m)
+{
+	struct smtp *s = arg;
+
+	sched_add(s->sched, m);
+}
+
+/* ---- outcomes ---- */
+
+static void
+on_settled(void *arg, struct dest *d, struct job *j, size_t gone, int64_t next_due)
+{
+	dest_settled(d, j, gone, next_due);
+}
+
+static void
+on_notice(void *arg, const char *dest, uint64_t recipients, int64_t due)
+{
+	struct smtp *s = arg;
+
+	sched_on_disk(s->sched, dest, recipients, due);
+}
+
+static const struct outcome_events outcome_events = {
+	.settled = on_settled, .notice = on_notice,
+};
+
+/* ---- from the parent ---- */
+
+static void
+on_config(void *arg, struct conf *conf)
+{
+	struct smtp *s = arg;
+	struct generation *g;
+	struct why why;
+
+	g = generation_new(conf, s->generations + 1, &why);
+	if (g == NULL) {
+		if (s->generation == NULL)
+			fatal(EX_CONFIG, "%s", why.text);
+		log_err("configuration not taken over: %s", why.text);
+		return;
+	}
+	s->generations++;
+	if (s->sched != NULL)
+		sched_reload(s->sched, g);
+	generation_unref(&s->generation);
+	s->generation = g;
+}
+
+static void
+on_listener(void *arg, unsigned index, int fd)
+{
+	struct smtp *s = arg;
+
+	if (s->started || s->generation == NULL || index >= s->generation->conf->listen.n) {
+		close(fd);
+		return;
+	}
+	s->doors = must_realloc(s->doors, s->ndoors + 1, sizeof *s->doors);
+	s->doors[s->ndoors++] = (struct door){ .smtp = s, .index = index, .fd = fd };
+}
+
+static void
+on_control(void *arg, int fd)
+{
+	struct smtp *s = arg;
+
+	s->control_fd = fd;
+}
+
+static void
+on_peer(void *arg, int fd)
+{
+	struct smtp *s = arg;
+
+	if (!s->started) {
+		if (s->peer_fd != -1)
+			close(s->peer_fd);
+		s->peer_fd = fd;
+	} else {
+		ask_connect(s->ask, fd);
+		log_info("connected to the policy worker");
+	}
+}
+
+/* ---- start ---- */
+
+static void
+open_doors(struct smtp *s)
+{
+	for (size_t i = 0; i < s->ndoors; i++)
+		s->doors[i].listener = io_listener_new(s->base, s->doors[i].fd, on_accept,
+		    &s->doors[i]);
+	if (s->control_fd != -1)
+		s->ctl = ctlserve_new(s->base, s->control_fd, s->store, s->sched);
+}
+
+/* Mail is taken once the queue is known. */
+static void
+on_recovered(void *arg, const struct why *why)
+{
+	struct smtp *s = arg;
+
+	if (why_is_set(why))
+		fatal(EX_IOERR, "the queue cannot be read: %s", why->text);
+	open_doors(s);
+	role_ready(s->role);
+}
+
+static struct store *
+open_store(struct smtp *s)
+{
+	const struct conf *conf = s->generation->conf;
+	uint64_t guard = conf->queue.max_message * 3 / 2;
+	const struct store_param p = {
+		.directory = role_directory(s->role), .base = s->base,
+		.min_free_bytes = guard > conf->queue.min_free ? guard : conf->queue.min_free,
+		.min_free_inodes = 1000,
+	};
+	struct store *store;
+	struct why why;
+
+	store = store_sqlite_open(&p, &why);
+	if (store == NULL)
+		fatal(EX_IOERR, "queue.directory %s: %s", conf->queue.directory, why.text);
+	return store;
+}
+
+static void
+on_start(void *arg)
+{
+	struct smtp *s = arg;
+	struct intake_sink sink = { .queued = on_queued, .arg = s };
+
+	s->store = open_store(s);
+	s->ask = ask_new(s->base, s->generation->conf->dns.timeout + ASK_SLACK_MS);
+	if (s->peer_fd != -1)
+		ask_connect(s->ask, s->peer_fd);
+	s->outcome = outcome_new(s->base, s->store, &outcome_events, s);
+	s->sched = sched_new(s->base, s->store, s->ask, s->outcome, s->generation);
+	s->admission = admission_new();
+	server_house_init(&s->house, s->base, s->store, s->admission, &sink);
+	s->started = 1;
+	sched_recover(s->sched, on_recovered, s);
+}
+
+/* ---- stop ---- */
+
+static void
+on_drain(evutil_socket_t fd, short what, void *arg)
+{
+	struct smtp *s = arg;
+	struct timeval tv = { 0, DRAIN_POLL_MS * 1000 };
+	int busy = !server_house_empty(&s->house) || sched_busy(s->sched) ||
+	    outcome_pending(s->outcome) > 0;
+
+	if (busy && clock_mono_ms() < s->drain_until) {
+		event_add(s->ev_drain, &tv);
+		return;
+	}
+	role_exit(s->role, EX_OK);
+}
+
+static void
+on_stop(void *arg, int64_t grace_ms)
+{
+	struct smtp *s = arg;
+
+	s->drain_until = clock_mono_ms() + grace_ms;
+	if (!s->started) {
+		role_exit(s->role, EX_OK);
+		return;
+	}
+	if (s->stopping) {
+		event_active(s->ev_drain, EV_TIMEOUT, 0);
+		return;
+	}
+	s->stopping = 1;
+	for (size_t i = 0; i < s->ndoors; i++)
+		io_listener_free(&s->doors[i].listener);
+	sched_drain(s->sched);
+	server_house_drain(&s->house);
+	s->ev_drain = evtimer_new(s->base, on_drain, s);
+	event_active(s->ev_drain, EV_TIMEOUT, 0);
+}
+
+static void
+on_turn(void *arg)
+{
+	struct smtp *s = arg;
+
+	server_house_sweep(&s->house);
+}
+
+/* The store first: it still calls back into the stages that are freed behind it. */
+static void
+on_end(void *arg)
+{
+	struct smtp *s = arg;
+
+	ctlserve_free(&s->ctl);
+	if (s->started) {
+		server_house_fini(&s->house);
+		s->store->ops->close(&s->store);
+		sched_free(&s->sched);
+		outcome_free(&s->outcome);
+		ask_free(&s->ask);
+		admission_free(&s->admission);
+	}
+	if (s->ev_drain != NULL)
+		event_free(s->ev_drain);
+	generation_unref(&s->generation);
+	free(s->doors);
+}
+
+static const char *
+user(const struct conf *conf)
+{
+	return conf->user;
+}
+
+static const char *
+directory(const struct conf *conf)
+{
+	return conf->queue.directory;
+}
+
+static const struct role_events events = {
+	.config = on_config, .listener = on_listener, .control = on_control, .peer = on_peer,
+	.start = on_start, .stop = on_stop, .turn = on_turn, .end = on_end, .user = user,
+	.directory = directory,
+};
+
+int
+smtp_main(void)
+{
+	struct smtp s = { .control_fd = -1, .peer_fd = -1 };
+
+	return role_main("smtp", &events, &s, &s.role, &s.base);
+}

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: ISC
+# make check: what a developer and CI run.  Bounded in time, loopback only.
+
+deps:
+	@tests/deps build check
+
+check:
+	@tests/deps build check
+	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-system
+
+# Every unit test program, two at a time; then every fuzz target over its
+# corpus.  Each may run for three minutes.
+check-unit: $(UNIT) $(REPLAY)
+	@printf '%s\n' $(UNIT) $(REPLAY) | xargs -r -P 2 -I{} tests/system/one-unit {}
+
+check-system: all
+	@tests/peer/fetch-servers build/servers
+	@B=$(B) PYTHONDONTWRITEBYTECODE=1 tests/system/run

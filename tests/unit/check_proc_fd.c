@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+/* check_proc_fd: which descriptors live on. */
+#include "lib/proc/fd.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <check.h>
+
+#include "lib/base/list.h"
+#include "tests/unit/child_kit.h"
+
+static int
+is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) != -1;
+}
+
+static const struct {
+	int		lowest;
+	int		keep[4];
+	size_t		nkeep;
+	const char	*left;		/* of 3..9, 'x' where it stays open */
+} closings[] = {
+	{ 3, { 0 }, 0, "......." },
+	{ 3, { 5 }, 1, "..x...." },
+	{ 3, { 9, 3, 5 }, 3, "x.x...x" },
+	{ 3, { 5, 5, -1, 4 }, 4, ".xx...." },
+	{ 5, { 7 }, 1, "xx..x.." },
+	{ 5, { 3 }, 1, "xx....." },
+	{ 10, { 0 }, 0, "xxxxxxx" },
+	{ 3, { 900, 3 }, 2, "x......" },	/* a closed one in the list */
+};
+
+static void
+close_some(int i)
+{
+	int null = open("/dev/null", O_RDONLY);
+
+	for (int fd = 3; fd < 10; fd++)
+		NEED(fd == null || dup2(null, fd) == fd);
+	NEED(fcntl(null, F_DUPFD, 500) >= 500);
+	proc_fd_close_from(closings[i].lowest, closings[i].keep, closings[i].nkeep);
+	for (int fd = 0; fd < 3; fd++)
+		NEED(is_open(fd));
+	for (int fd = 3; fd < 10; fd++)
+		NEED(is_open(fd) == (closings[i].left[fd - 3] == 'x'));
+	NEED(!is_open(500));
+}
+
+START_TEST(closes_all_but_those_kept)
+{
+	ck_assert_int_eq(in_child(close_some, _i), 0);
+}
+END_TEST
+
+static void
+lose_stdio(int mask)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (mask & 1 << fd)
+			close(fd);
+	NEED(proc_fd_stdio() == 0);
+	for (int fd = 0; fd < 3; fd++)
+		NEED(is_open(fd));
+}
+
+START_TEST(fills_the_standard_three)
+{
+	ck_assert_int_eq(in_child(lose_stdio, _i), 0);
+}
+END_TEST
+
+START_TEST(sets_and_clears_flags)
+{
+	int fd = open("/dev/null", O_RDONLY);
+
+	ck_assert_int_eq(proc_fd_cloexec(fd, 1), 0);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(proc_fd_cloexec(fd, 0), 0);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), 0);
+	ck_assert_int_eq(proc_fd_nonblock(fd, 1), 0);
+	ck_assert_int_ne(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	ck_assert_int_eq(proc_fd_nonblock(fd, 0), 0);
+	ck_assert_int_eq(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	close(fd);
+	ck_assert_int_eq(proc_fd_cloexec(fd, 1), -1);
+	ck_assert_int_eq(proc_fd_nonblock(fd, 1), -1);
+}
+END_TEST
+
+static void
+raise_it(int unused)
+{
+	struct rlimit r;
+
+	NEED(getrlimit(RLIMIT_NOFILE, &r) == 0);
+	r.rlim_cur = 64;
+	r.rlim_max = 512;
+	NEED(setrlimit(RLIMIT_NOFILE, &r) == 0);
+	NEED(proc_fd_raise_limit() == 512);
+	NEED(getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur == 512);
+	NEED(proc_fd_raise_limit() == 512);
+}
+
+START_TEST(raises_the_limit)
+{
+	ck_assert_int_eq(in_child(raise_it, 0), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("proc_fd");
+	TCase *tc = tcase_create("fd");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	suite_add_tcase(s, tc);
+	tcase_add_loop_test(tc, closes_all_but_those_kept, 0, LENGTH(closings));
+	tcase_add_loop_test(tc, fills_the_standard_three, 0, 8);
+	tcase_add_test(tc, sets_and_clears_flags);
+	tcase_add_test(tc, raises_the_limit);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+/* Queue ids: sorted by time, never the same again. */
+#include "lib/queue/id.h"
+
+#include <check.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "lib/base/clock.h"
+
+#define NOW	INT64_C(1795305600000)	/* 2026-11-22 */
+#define ID_OF(ms) ((uint64_t)((ms) - INT64_C(1577836800000)) << 20)
+
+static const struct {
+	uint64_t	last;
+	int64_t		wall;
+	uint32_t	random;
+	uint64_t	want;
+} rows[] = {
+	{ 0, NOW, 0, ID_OF(NOW) },
+	{ 0, NOW, 5, ID_OF(NOW) + 5 },
+	{ 0, NOW, UINT32_MAX, ID_OF(NOW) + 0x7ffff },
+	/* same millisecond: counts on, whatever the random bits */
+	{ ID_OF(NOW) + 5, NOW, 3, ID_OF(NOW) + 6 },
+	{ ID_OF(NOW) + 5, NOW, 900, ID_OF(NOW) + 6 },
+	/* the count runs over into the next millisecond: still upwards */
+	{ ID_OF(NOW) + 0xfffff, NOW, 0, ID_OF(NOW + 1) },
+	{ ID_OF(NOW + 1), NOW + 1, 7, ID_OF(NOW + 1) + 1 },
+	/* clock back by a day, to 1970, before all time */
+	{ ID_OF(NOW) + 5, NOW - 86400000, 3, ID_OF(NOW) + 6 },
+	{ ID_OF(NOW) + 5, 0, 3, ID_OF(NOW) + 6 },
+	{ ID_OF(NOW) + 5, INT64_MIN, 3, ID_OF(NOW) + 6 },
+	/* at the epoch itself there is still an id, and it is not 0 */
+	{ 0, 0, 0, 1 },
+	/* clock centuries ahead: in range */
+	{ 0, INT64_MAX, UINT32_MAX, ((INT64_MAX >> 21) << 20) + 0x7ffff },
+};
+
+START_TEST(follows)
+{
+	uint64_t id = queue_id_after(rows[_i].last, rows[_i].wall, rows[_i].random);
+
+	ck_assert_uint_eq(id, rows[_i].want);
+	ck_assert_uint_gt(id, rows[_i].last);
+	ck_assert_uint_le(id, INT64_MAX);
+}
+END_TEST
+
+START_TEST(upwards_whatever_the_clock_does)
+{
+	uint64_t last = 0;
+	uint32_t seed = 12345;
+	int64_t wall = NOW;
+
+	for (int i = 0; i < 200000; i++) {
+		uint64_t id;
+
+		seed = seed * 1664525u + 1013904223u;
+		if (seed >> 28 == 0)
+			wall += (int64_t)(seed >> 8 & 0xffff) - 0x8000;
+		id = queue_id_after(last, wall, seed);
+		ck_assert_uint_gt(id, last);
+		last = id;
+	}
+}
+END_TEST
+
+START_TEST(next_uses_clock_and_floor)
+{
+	uint64_t a, b;
+
+	clock_virtual(0, NOW);
+	a = queue_id_next();
+	ck_assert_int_eq(queue_id_wall_ms(a), NOW);
+	b = queue_id_next();
+	ck_assert_uint_eq(b, a + 1);
+	queue_id_floor(ID_OF(NOW + 5000) + 9);
+	ck_assert_uint_eq(queue_id_next(), ID_OF(NOW + 5000) + 10);
+	queue_id_floor(3);			/* lower: nothing */
+	queue_id_floor(UINT64_MAX);		/* nonsense: nothing */
+	ck_assert_uint_eq(queue_id_next(), ID_OF(NOW + 5000) + 11);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("queue id");
+	TCase *c = tcase_create("id");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_loop_test(c, follows, 0, sizeof rows / sizeof rows[0]);
+	tcase_add_test(c, upwards_whatever_the_clock_does);
+	tcase_add_test(c, next_uses_clock_and_floor);
+	suite_add_tcase(s, c);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
