@@ -9,8 +9,8 @@ queue_next_jitter(int64_t d, uint32_t jitter)
 {
 	int64_t span = d / 100 * 2 * QUEUE_JITTER_PERCENT;
 
-	/* jitter / 2^32 of the span; d is at most a year, so the product fits. */
-	return d - span / 2 + (int64_t)((uint64_t)span / 1024 * (jitter >> 22));
+	/* jitter / 2^32 of the span; d is at most a year, so 20 bits of it fit. */
+	return d - span / 2 + (int64_t)((uint64_t)span * (jitter >> 12) >> 20);
 }
 
 int64_t

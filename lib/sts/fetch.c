@@ -92,6 +92,8 @@ on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 
 	SSL_CTX_set1_cert_store(ctx, f->fetcher->store);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	/* An end that the server did not sign could cut lines off the policy. */
+	SSL_CTX_clear_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	X509_VERIFY_PARAM_set_hostflags(param,
 	    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (X509_VERIFY_PARAM_set1_host(param, f->host, 0) != 1)
@@ -155,7 +157,6 @@ static const struct {
 	{ CURLOPT_TCP_NODELAY,		1 },
 	{ CURLOPT_NOSIGNAL,		1 },
 	{ CURLOPT_NOPROGRESS,		1 },
-	{ CURLOPT_ALTSVC_CTRL,		0 },
 	{ CURLOPT_MAXFILESIZE,		STS_BODY_MAX },
 };
 

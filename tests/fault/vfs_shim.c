@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: ISC */
+/* vfs_shim: the SQLite and store_io faces of the failing disk; the model is in disk.c. */
+#include "tests/fault/vfs_shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "lib/base/bug.h"
+#include "lib/store/io.h"
+#include "tests/fault/disk.h"
+
+/* ---- SQLite ---- */
+
+struct shim_file {
+	sqlite3_file		 base;
+	struct disk_file	*disk;
+	int			 names_too;	/* its first sync also syncs the directory */
+	sqlite3_file		*real;
+};
+
+static sqlite3_vfs *real_vfs;
+
+static struct shim_file *
+shim(sqlite3_file *f)
+{
+	return (struct shim_file *)(void *)f;
+}
+
+static int
+failed(int ioerr)
+{
+	switch (disk_step()) {
+	case 0:
+		return SQLITE_OK;
+	case ENOSPC:
+		return ioerr == SQLITE_IOERR_WRITE ? SQLITE_FULL : ioerr;
+	default:
+		return ioerr;
+	}
+}
+
+static int
+shim_close(sqlite3_file *f)
+{
+	sqlite3_file *real = shim(f)->real;
+	int rc = real->pMethods != NULL ? real->pMethods->xClose(real) : SQLITE_OK;
+
+	free(real);
+	return rc;
+}
+
+static int
+shim_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
+{
+	return shim(f)->real->pMethods->xRead(shim(f)->real, to, n, at);
+}
+
+static int
+shim_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 at)
+{
+	int rc = failed(SQLITE_IOERR_WRITE);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	disk_write(shim(f)->disk, data, (size_t)n, (uint64_t)at);
+	return shim(f)->real->pMethods->xWrite(shim(f)->real, data, n, at);
+}
+
+static int
+shim_truncate(sqlite3_file *f, sqlite3_int64 size)
+{
+	int rc = failed(SQLITE_IOERR_TRUNCATE);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	disk_truncate(shim(f)->disk, (uint64_t)size);
+	return shim(f)->real->pMethods->xTruncate(shim(f)->real, size);
+}
+
+static int
+shim_sync(sqlite3_file *f, int flags)
+{
+	int rc = failed(SQLITE_IOERR_FSYNC);
+
+	disk_sync(shim(f)->disk, rc == SQLITE_OK);
+	if (rc == SQLITE_OK && shim(f)->names_too)
+		disk_sync_dir_of(shim(f)->disk);
+	return rc;
+}
+
+static int
+shim_size(sqlite3_file *f, sqlite3_int64 *size)
+{
+	return shim(f)->real->pMethods->xFileSize(shim(f)->real, size);
+}
+
+static int
+shim_lock(sqlite3_file *f, int level)
+{
+	return shim(f)->real->pMethods->xLock(shim(f)->real, level);
+}
+
+static int
+shim_unlock(sqlite3_file *f, int level)
+{
+	return shim(f)->real->pMethods->xUnlock(shim(f)->real, level);
+}
+
+static int
+shim_check_lock(sqlite3_file *f, int *out)
+{
+	return shim(f)->real->pMethods->xCheckReservedLock(shim(f)->real, out);
+}
+
+static int
+shim_control(sqlite3_file *f, int op, void *arg)
+{
+	return SQLITE_NOTFOUND;
+}
+
+static int
+shim_sector(sqlite3_file *f)
+{
+	return 512;
+}
+
+static int
+shim_traits(sqlite3_file *f)
+{
+	return 0;	/* promises nothing */
+}
+
+static const sqlite3_io_methods shim_methods = {
+	.iVersion = 1,		/* no shared memory, no mmap */
+	.xClose = shim_close, .xRead = shim_read, .xWrite = shim_write,
+	.xTruncate = shim_truncate, .xSync = shim_sync, .xFileSize = shim_size,
+	.xLock = shim_lock, .xUnlock = shim_unlock, .xCheckReservedLock = shim_check_lock,
+	.xFileControl = shim_control, .xSectorSize = shim_sector,
+	.xDeviceCharacteristics = shim_traits,
+};
+
+static int
+shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
+{
+	struct shim_file *sf = shim(f);
+	int rc, journal = SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL | SQLITE_OPEN_SUPER_JOURNAL;
+
+	memset(sf, 0, sizeof *sf);
+	if (name != NULL && access(name, F_OK) != 0 && (rc = failed(SQLITE_CANTOPEN)) != SQLITE_OK)
+		return rc;
+	sf->real = must_calloc(1, (size_t)real_vfs->szOsFile);
+	rc = real_vfs->xOpen(real_vfs, name, sf->real, flags, out);
+	if (rc != SQLITE_OK) {
+		free(sf->real);
+		return rc;
+	}
+	sf->disk = disk_open(name == NULL ? "(temporary)" : name);
+	sf->names_too = (flags & journal) != 0;
+	sf->base.pMethods = &shim_methods;
+	return SQLITE_OK;
+}
+
+static int
+shim_delete(sqlite3_vfs *vfs, const char *name, int sync_dir)
+{
+	int rc;
+
+	if (access(name, F_OK) != 0)
+		return real_vfs->xDelete(real_vfs, name, 0);
+	if ((rc = failed(SQLITE_IOERR_DELETE)) != SQLITE_OK)
+		return rc;
+	disk_unlink(name);
+	if (sync_dir)
+		disk_sync_dir_of_name(name);
+	return real_vfs->xDelete(real_vfs, name, 0);
+}
+
+/* ---- store_io ---- */
+
+#define FDS_MAX	1024
+static struct disk_file *by_fd[FDS_MAX];
+
+static int
+io_failed(void)
+{
+	int e = disk_step();
+
+	if (e != 0)
+		errno = e;
+	return e != 0;
+}
+
+static int
+io_open(const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	if ((flags & O_CREAT) != 0 && access(path, F_OK) != 0 && io_failed())
+		return -1;
+	if ((fd = store_io_posix.open(path, flags, mode)) == -1)
+		return -1;
+	MUST(fd < FDS_MAX);
+	by_fd[fd] = disk_open(path);
+	return fd;
+}
+
+static ssize_t
+io_pwrite(int fd, const void *data, size_t n, off_t at)
+{
+	if (io_failed())
+		return -1;
+	disk_write(by_fd[fd], data, n, (uint64_t)at);
+	return pwrite(fd, data, n, at);
+}
+
+static int
+io_fdatasync(int fd)
+{
+	int bad = io_failed();
+
+	disk_sync(by_fd[fd], !bad);
+	return bad ? -1 : 0;
+}
+
+static int
+io_ftruncate(int fd, off_t size)
+{
+	if (io_failed())
+		return -1;
+	disk_truncate(by_fd[fd], (uint64_t)size);
+	return ftruncate(fd, size);
+}
+
+static int
+io_rename(const char *from, const char *to)
+{
+	if (io_failed())
+		return -1;
+	disk_rename(from, to);
+	return rename(from, to);
+}
+
+static int
+io_unlink(const char *path)
+{
+	if (io_failed())
+		return -1;
+	disk_unlink(path);
+	return unlink(path);
+}
+
+static int
+io_sync_dir(const char *path)
+{
+	if (io_failed())
+		return -1;
+	disk_sync_dir(path);
+	return 0;
+}
+
+static const struct store_io shim_io = {
+	.open = io_open, .pwrite = io_pwrite, .fdatasync = io_fdatasync,
+	.ftruncate = io_ftruncate, .close = close, .rename = io_rename, .unlink = io_unlink,
+	.sync_dir = io_sync_dir,
+};
+
+void
+fault_install(void)
+{
+	static sqlite3_vfs vfs;
+
+	if (real_vfs != NULL)
+		return;
+	real_vfs = sqlite3_vfs_find("unix");
+	MUST(real_vfs != NULL);
+	vfs = *real_vfs;
+	vfs.pNext = NULL;
+	vfs.zName = "fault";
+	vfs.szOsFile = (int)sizeof(struct shim_file);
+	vfs.xOpen = shim_open;
+	vfs.xDelete = shim_delete;
+	MUST(sqlite3_vfs_register(&vfs, 1) == SQLITE_OK);
+	store_io_set(&shim_io);
+}
