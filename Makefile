@@ -12,13 +12,11 @@ Q = $(if $(V),,@)
 PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
-SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+SYSCONFDIR ?= /etc
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 EXAMPLEDIR ?= $(PREFIX)/share/doc/relayd
-SPOOLDIR ?= /var/spool/relayd
-STATEDIR ?= /var/lib/relayd
 
 PKGS = libevent openssl ldns libunbound libcurl libconfig sqlite3 jansson libidn2
 
@@ -56,7 +54,7 @@ RELAYD_OBJ = $(RELAYD_SRC:%.c=$(B)/%.o)
 CTL_OBJ = $(CTL_SRC:%.c=$(B)/%.o)
 PROGRAMS = $(B)/relayd.bin/relayd $(B)/relayd.bin/relayctl
 
-.PHONY: all deps check check-unit check-system demo lint bench clean install format fuzz help
+.PHONY: all deps check check-unit check-system demo lint bench clean dist install format fuzz help
 .SUFFIXES:
 .SECONDARY:
 
@@ -110,6 +108,42 @@ endef
 $(foreach f,$(FUZZ_SRC:tests/fuzz/%.c=%),$(eval $(call replay_rule,$(f))))
 
 include $(wildcard tests/*.mk)
+
+# ---- install: DESTDIR, PREFIX and the directories above are honoured; a ----
+# ---- relayd.conf that is there is left alone; tests/lint/install checks it ----
+PAGES = relayd/relayd.8 relayd/relayctl.8 relayd/relayd.conf.5 relayd/relayd-logs.5
+PLACES = -e 's,/usr/sbin/relayd,$(SBINDIR)/relayd,g' -e 's,/etc/relayd/,$(SYSCONFDIR)/relayd/,g' \
+	-e 's,/usr/share/doc/relayd,$(EXAMPLEDIR),g'
+PUT = install -m 0644
+# $(call put_edited,file,target): with the paths of this installation in it
+put_edited = sed $(PLACES) $(1) > $(B)/put.tmp && $(PUT) $(B)/put.tmp $(2) && rm $(B)/put.tmp
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
+	    $(DESTDIR)$(SYSTEMDUNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) \
+	    $(DESTDIR)$(EXAMPLEDIR)/examples $(DESTDIR)$(SYSCONFDIR)/relayd
+	install -m 0755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
+	$(foreach p,$(PAGES),$(call put_edited,$(p),$(DESTDIR)$(MANDIR)/man$(lastword $(subst ., ,$(p)))/$(notdir $(p))) &&) :
+	$(call put_edited,systemd/relayd.service,$(DESTDIR)$(SYSTEMDUNITDIR)/relayd.service)
+	$(PUT) systemd/relayd.socket $(DESTDIR)$(SYSTEMDUNITDIR)
+	$(PUT) systemd/relayd.sysusers $(DESTDIR)$(SYSUSERSDIR)/relayd.conf
+	$(PUT) systemd/relayd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/relayd.conf
+	$(PUT) README.md COPYING $(DESTDIR)$(EXAMPLEDIR)
+	$(PUT) conf/relayd.conf conf/relayd.logrotate systemd/rootless.conf conf/examples/*.conf \
+	    $(DESTDIR)$(EXAMPLEDIR)/examples
+	test -e $(DESTDIR)$(SYSCONFDIR)/relayd/relayd.conf || \
+	    $(PUT) conf/relayd.conf $(DESTDIR)$(SYSCONFDIR)/relayd/relayd.conf
+
+# The same tree gives the same bytes: sorted, no owner, one date.
+DIST = relayd-$(VERSION)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+dist:
+	@mkdir -p build
+	@{ git ls-files 2>/dev/null || find . -name build -prune -o -type f -print; } | \
+	    LC_ALL=C sort | tar --no-recursion --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw,a-s \
+	    --mtime=@$(SOURCE_DATE_EPOCH) --transform='s,^\(\./\)\{0\,1\},$(DIST)/,' \
+	    -T - -cf - | gzip -9n > build/$(DIST).tar.gz
+	@echo build/$(DIST).tar.gz
 
 clean:
 	rm -rf build

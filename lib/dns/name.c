@@ -55,7 +55,7 @@ dns_name_prefix(const char *prefix, const char *name, char *to)
 	size_t np = strlen(prefix), nn = strlen(name);
 
 	to[0] = '\0';
-	if (np + 1 + nn > 253)
+	if (nn == 0 || np + 1 + nn > 253)
 		return -1;
 	memcpy(joined, prefix, np);
 	joined[np] = '.';

@@ -144,11 +144,9 @@ on_text(struct mail_datain *d, struct buf *out, char c)
 		d->state = CR;
 	} else if (c == '\n') {
 		bare_lf(d, out);
-	} else if (c == '\0') {
-		d->had_nul = d->refused = 1;
-		d->line++;
 	} else {
-		emit(d, out, &c, 1);
+		/* Nothing but a NUL stops a run here otherwise. */
+		d->had_nul = d->refused = 1;
 		d->line++;
 	}
 	return 1;

@@ -48,7 +48,8 @@ void	mail_datain_init(struct mail_datain *, const struct mail_datain_param *);
  * octets belong to the text, the rest are commands), else 0 and *used = n.
  * At most 2 octets of output per octet of input, and 3 more.
  */
-int	mail_datain_feed(struct mail_datain *, const void *, size_t n, size_t *used, struct buf *out);
+int	mail_datain_feed(struct mail_datain *, const void *, size_t n, size_t *used,
+	    struct buf *out);
 /* BDAT, behind the last chunk: settles a last CR and ends the last line with CRLF. */
 void	mail_datain_finish(struct mail_datain *, struct buf *out);
 

@@ -16,16 +16,17 @@ struct mail_answer;
 
 struct mail_header {
 	size_t		 len;		/* octets up to the body, blank line included if there is one */
-	int		 complete;	/* blank line, a body line or the end of text was seen */
-	int		 fresh_line;	/* 1: the text does not start with a field; put a blank
-					 * line behind headers that are set in front of it */
+	int		 complete;	/* a blank line, a body line or the end of text was seen */
+	/* The text starts with no field: headers that are put in front of it need a blank
+	 * line behind them. */
+	int		 fresh_line;
 	unsigned	 fields;
 	unsigned	 received;	/* hops so far */
 	unsigned	 own;		/* Received fields that hold the marker */
 	unsigned	 from, date, message_id, mime_version;	/* how many of each */
-	int		 tls_required_no;	/* exactly one TLS-Required field, value "No" */
+	int		 tls_required_no;	/* exactly one TLS-Required, value "No" */
 	int		 eightbit;	/* octets >= 0x80 in the block (RFC 6531) */
-	int		 too_big, too_many;	/* a limit above was passed; counting stopped there */
+	int		 too_big, too_many;	/* a limit was passed; counting stopped there */
 };
 
 /*

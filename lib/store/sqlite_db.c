@@ -191,8 +191,11 @@ open_connection(struct store_db *db, struct why *why)
 	(void)sqlite3_db_config(db->conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	(void)sqlite3_db_config(db->conn, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(db->conn, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	if (store_schema_prepare(db->conn, why) == -1)
+		return -1;
+	/* Behind the pragmas: wal_autocheckpoint takes the hook away. */
 	(void)sqlite3_wal_hook(db->conn, on_wal, db);
-	return store_schema_prepare(db->conn, why);
+	return 0;
 }
 
 static int

@@ -158,7 +158,7 @@ sts_cache_put(struct sts_cache *c, const char *domain, const char *id, const cha
 		return -1;
 	s = prepare(c, "INSERT INTO sts_policy(domain, id, fetched, expires, tried, used, body) "
 	    "VALUES(?1, ?2, ?3, ?4, ?3, ?3, ?5) ON CONFLICT(domain) DO UPDATE SET id = ?2, "
-	    "fetched = ?3, expires = ?4, tried = ?3, body = ?5", why);
+	    "fetched = ?3, expires = ?4, tried = ?3, used = max(used, 0), body = ?5", why);
 	if (s == NULL) {
 		sts_policy_fini(&p);
 		return -1;

@@ -79,6 +79,27 @@ on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *sa)
 	return socket(sa->family, sa->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, sa->protocol);
 }
 
+/* Where an SSL_CTX keeps its fetch. */
+static int
+fetch_index(void)
+{
+	static int index = -1;
+
+	if (index == -1)
+		index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	return index;
+}
+
+/* libcurl takes any end of TCP as an end of the body; see judge_end. */
+static void
+on_ssl_info(const SSL *ssl, int where, int ret)
+{
+	struct sts_fetch *f = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), fetch_index());
+
+	if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (ret & 0xff) == SSL_AD_CLOSE_NOTIFY)
+		f->closed = 1;
+}
+
 /*
  * S13: our own trust store, parsed once, and the name from the SAN only.
  * libcurl would fall back to the subject's CN.
@@ -92,8 +113,8 @@ on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 
 	SSL_CTX_set1_cert_store(ctx, f->fetcher->store);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	/* An end that the server did not sign could cut lines off the policy. */
-	SSL_CTX_clear_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_ex_data(ctx, fetch_index(), f);
+	SSL_CTX_set_info_callback(ctx, on_ssl_info);
 	X509_VERIFY_PARAM_set_hostflags(param,
 	    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (X509_VERIFY_PARAM_set1_host(param, f->host, 0) != 1)
@@ -241,6 +262,23 @@ judge_transfer(struct sts_fetch *f, CURLcode code, struct why *why)
 	    f->error[0] != '\0' ? f->error : curl_easy_strerror(code));
 }
 
+/*
+ * A body without a length of its own ends where the server says so under
+ * TLS: else someone on the path could cut lines off a policy.
+ */
+static int
+judge_end(struct sts_fetch *f, struct why *why)
+{
+	struct curl_header *h;
+	curl_off_t length = -1;
+
+	curl_easy_getinfo(f->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	if (length >= 0 || f->closed ||
+	    curl_easy_header(f->easy, "Transfer-Encoding", 0, CURLH_HEADER, -1, &h) == CURLHE_OK)
+		return 0;
+	return why_set(why, WHY_STS_FETCH, "%s: the answer was cut off", f->host);
+}
+
 int
 sts_fetch_judge(struct sts_fetch *f, CURLcode code, struct why *why)
 {
@@ -261,5 +299,5 @@ sts_fetch_judge(struct sts_fetch *f, CURLcode code, struct why *why)
 	    CURLHE_OK && strcasecmp(encoding->value, "identity") != 0)
 		return why_set(why, WHY_STS_INVALID, "%s: content encoding \"%.60s\"", f->host,
 		    encoding->value);
-	return 0;
+	return judge_end(f, why);
 }

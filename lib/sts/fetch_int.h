@@ -37,6 +37,7 @@ struct sts_fetch {
 	struct buf		 body;
 	size_t			 header_bytes;
 	int			 too_big;
+	int			 closed;	/* the server ended TLS properly */
 	struct why		 refused;	/* set when an address was refused */
 	char			 error[CURL_ERROR_SIZE];
 	sts_fetch_fn		*fn;

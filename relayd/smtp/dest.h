@@ -15,6 +15,7 @@
 #include "relayd/smtp/job.h"
 
 struct dest;
+struct plan;
 struct sched;
 
 struct dest	*dest_new(struct sched *, const char *name);
@@ -34,6 +35,18 @@ int		 dest_busy(const struct dest *);
 /* For relayctl: recipients known, reason and time (mono ms, 0 = none) of a block. */
 uint64_t	 dest_count(const struct dest *);
 const struct why *dest_why(const struct dest *, int64_t *until);
+/* The same and more at one glance; pointers are borrowed until the loop turns. */
+struct dest_view {
+	uint64_t		 count;		/* recipients known */
+	size_t			 nready, nout;	/* messages in memory: waiting, with a lane */
+	unsigned		 nlanes, failures;
+	int64_t			 blocked_until;	/* mono ms, 0 = not blocked */
+	int64_t			 disk_due;	/* Unix ms, INT64_MAX = nothing there */
+	const struct why	*why;		/* of the block */
+	const struct plan	*plan;		/* NULL: none now */
+	int			 asking;	/* the policy worker has the question */
+};
+void		 dest_look(const struct dest *, struct dest_view *);
 
 /* From outcome: the settlement of a job is durable. gone: recipients that left the queue. */
 void		 dest_settled(struct dest *, struct job *, size_t gone, int64_t next_due);

@@ -93,7 +93,9 @@ def failed(results):
 
 
 def text(bench, done, absent, facts):
-    out = [facts["machine"] + ("; 80 KiB append and fdatasync %.2f ms" % facts["sync"]),
+    out = [facts["machine"],
+           "before: load average %.1f (what else ran here), 80 KiB append and fdatasync %.2f ms" % (
+               facts["load"], facts["sync"]),
            "%d B messages on %d sessions, plain SMTP in, verified STARTTLS out; %s; took %.0f s" % (
                bench.bytes, bench.sessions, time.strftime("%Y-%m-%d %H:%M"), facts["seconds"])]
     out += table(bench, done) + aims(done)
@@ -102,9 +104,15 @@ def text(bench, done, absent, facts):
 
 
 def save(path, body):
+    """Keeps what people have written below, from the first "## " on."""
+    try:
+        with open(path, encoding="utf-8") as f:
+            notes = f.read().partition("\n## ")
+    except FileNotFoundError:
+        notes = ("", "", "")
     with open(path, "w", encoding="utf-8") as f:
         f.write("# What `make bench BENCH_ARGS=--save` found\n\n"
                 "CPU is that of all processes of a relay; memory the sum of their proportional\n"
                 "shares (PSS). Latency counts from the moment a message was (due to be) sent.\n"
                 "With nothing to hold it back the sender is always ahead, so the latency of the\n"
-                "fast runs is mostly time in the queue.\n\n```\n" + body + "\n```\n")
+                "fast runs is mostly time in the queue.\n\n```\n" + body + "\n```\n" + notes[1] + notes[2])

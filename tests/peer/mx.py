@@ -349,6 +349,7 @@ class _Dialogue:
             self.line.send(b"454 4.7.0 TLS not available due to temporary reason\r\n")
         elif how == "garbage":
             self.line.send(b"220 go ahead\r\n")
+            self.line.fill()  # the client's first TLS record
             self.line.send(b"\x80\x00\xff not TLS at all\r\n" * 20)
             self.hang()
         elif how == "close":

@@ -25,8 +25,8 @@ check_reprint(const struct mail_command *c, const char *id)
 	buf_init(&first);
 	buf_init(&second);
 	mail_command_print(&first, c);
-	ck_assert_msg(mail_command_parse(buf_data(&first), buf_len(&first) - 2, &again, &answer) == 0,
-	    "%s: %s: %s", id, buf_str(&first), answer.text);
+	ck_assert_msg(mail_command_parse(buf_data(&first), buf_len(&first) - 2, &again,
+	    &answer) == 0, "%s: %s: %s", id, buf_str(&first), answer.text);
 	mail_command_print(&second, &again);
 	ck_assert_str_eq(buf_str(&first), buf_str(&second));
 	buf_fini(&first);
@@ -56,7 +56,8 @@ check_params(const json_t *row, const struct mail_command *c)
 		} else if (strcmp(key, "AUTH") == 0) {
 			ck_assert(c->has_auth);
 		} else if (strcmp(key, "ORCPT") == 0) {
-			snprintf(text, sizeof text, "%s;%s", json_string_value(json_array_get(v, 0)),
+			snprintf(text, sizeof text, "%s;%s",
+			    json_string_value(json_array_get(v, 0)),
 			    json_string_value(json_array_get(v, 1)));
 			ck_assert_str_eq(c->orcpt, text);
 		} else if (strcmp(key, "NOTIFY") == 0) {
@@ -209,6 +210,13 @@ static const struct {
 	{ "AUTH", 501, "5.5.4", NULL, 0 },
 	{ "AUTHPLAIN", 500, "5.5.2", NULL, 0 },
 	{ " NOOP", 500, "5.5.2", NULL, 0 },
+	{ "MAIL FROM:<a@b.example> ENVID=a+", 501, "5.5.4", NULL, 0 },
+	{ "MAIL FROM:<a@b.example> RET=ALL", 501, "5.5.4", NULL, 0 },
+	{ "MAIL FROM:<\"a\x01\"@b.example>", 553, "5.1.7", NULL, 0 },
+	{ "MAIL FROM:<\"a\\", 501, "5.5.4", NULL, 0 },
+	{ "MAIL FROM:", 501, "5.5.4", NULL, 0 },
+	{ "RCPT TO:<@a.example,b@c.example>", 553, "5.1.3", NULL, 0 },
+	{ "RCPT TO:<@a.example,@b.example:c@d.example>", 0, "", "c@d.example", 0 },
 	{ "BDAT 18446744073709551615", 0, "", NULL, 0 },
 	{ "BDAT 18446744073709551616", 501, "5.5.4", NULL, 0 },
 };

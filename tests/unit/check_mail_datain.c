@@ -129,8 +129,8 @@ START_TEST(vectors_unstuff)
 			    vectors_id(row), o.used);
 		if (text.p != NULL)
 			ck_assert_msg(buf_len(&o.text) == text.n &&
-			    (text.n == 0 || memcmp(buf_data(&o.text), text.p, text.n) == 0), "%s: %s",
-			    vectors_id(row), buf_str(&o.text));
+			    (text.n == 0 || memcmp(buf_data(&o.text), text.p, text.n) == 0),
+			    "%s: %s", vectors_id(row), buf_str(&o.text));
 		buf_fini(&o.text);
 		check_all_cuts(wire.p, wire.n, vectors_id(row));
 		free((void *)(uintptr_t)wire.p);

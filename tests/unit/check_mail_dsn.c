@@ -94,7 +94,8 @@ START_TEST(must_hold)
 		"\r\nReporting-MTA: dns; relay.example\r\n",
 		"\r\nReceived-From-MTA: dns; scanner ([10.8.0.7])\r\n",
 		"\r\nArrival-Date: Sun, 22 Nov 2026 00:07:43 +0000\r\n",
-		"\r\nX-Relayd-Queue-Id: 00000000BCDF\r\n\r\nFinal-Recipient: rfc822; b@dest.example\r\n"
+		"\r\nX-Relayd-Queue-Id: 00000000BCDF\r\n\r\n"
+		"Final-Recipient: rfc822; b@dest.example\r\n"
 		"Action: failed\r\nStatus: 5.7.5\r\nRemote-MTA: dns; mx.dest.example\r\n"
 		"Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"
 		"Last-Attempt-Date: Sun, 22 Nov 2026 00:07:43 +0000\r\n",
@@ -233,6 +234,28 @@ START_TEST(injection)
 }
 END_TEST
 
+START_TEST(subjects)
+{
+	static const char *const want[MAIL_DSN__COUNT] = {
+		[MAIL_DSN_FAILED] = "failed", [MAIL_DSN_EXPIRED] = "failed",
+		[MAIL_DSN_DELAYED] = "delayed", [MAIL_DSN_DELIVERED] = "delivered",
+		[MAIL_DSN_RELAYED] = "relayed",
+	};
+
+	ck_assert_str_eq(mail_dsn_action_name((enum mail_dsn_action)_i), want[_i]);
+	rcpt.action = (enum mail_dsn_action)_i;
+	if (_i == MAIL_DSN_FAILED || _i == MAIL_DSN_EXPIRED)
+		HOLDS("\r\nSubject: Undelivered mail");
+	else if (_i == MAIL_DSN_DELAYED)
+		HOLDS("\r\nSubject: Delayed mail");
+	else
+		HOLDS("\r\nSubject: Successful mail");
+	dsn.own_id = NULL;
+	HOLDS("\r\nMessage-ID: <");
+	check_shape();
+}
+END_TEST
+
 START_TEST(long_values)
 {
 	char *big = malloc(100001);
@@ -256,7 +279,7 @@ START_TEST(long_values)
 	/* A header beyond what is returned is cut at a line. */
 	buf_init(&text);
 	while (buf_len(&text) < MAIL_DSN_RETURN_MAX + 500)
-		buf_adds(&text, "X: some words that fill a line\r\n");
+		buf_adds(&text, "X: some words that fill a line\r\n folded to another line\r\n");
 	dsn.original = buf_str(&text);
 	dsn.original_len = buf_len(&text);
 	check_shape();
@@ -279,6 +302,7 @@ main(void)
 	tcase_add_test(tc, international);
 	tcase_add_test(tc, eightbit_original);
 	tcase_add_loop_test(tc, injection, 0, 2);
+	tcase_add_loop_test(tc, subjects, 0, MAIL_DSN__COUNT);
 	tcase_add_test(tc, long_values);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

@@ -188,7 +188,8 @@ START_TEST(received_hostile)
 	mail_received_add(&out, &r);
 	s = buf_str(&out);
 	for (size_t i = 0; i < buf_len(&out); i++) {
-		ck_assert(s[i] == '\r' || s[i] == '\n' || s[i] == '\t' || (s[i] >= 32 && s[i] < 127));
+		ck_assert(s[i] == '\r' || s[i] == '\n' || s[i] == '\t' ||
+		    (s[i] >= 32 && s[i] < 127));
 		if (s[i] != '\n')
 			continue;
 		lines++;

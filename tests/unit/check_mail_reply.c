@@ -112,8 +112,9 @@ START_TEST(vectors_reply)
 		ck_assert_int_eq(o.reply.code,
 		    (int)json_integer_value(json_object_get(row, "code")));
 		v = json_object_get(row, "enhanced");
-		ck_assert_msg(strcmp(o.reply.dsn, json_is_string(v) ? json_string_value(v) : "") == 0,
-		    "%s: %s", vectors_id(row), o.reply.dsn);
+		ck_assert_msg(strcmp(o.reply.dsn,
+		    json_is_string(v) ? json_string_value(v) : "") == 0, "%s: %s",
+		    vectors_id(row), o.reply.dsn);
 		if ((v = json_object_get(row, "consumed")) != NULL)
 			ck_assert_uint_eq(o.used, (size_t)json_integer_value(v));
 		check_text(row, &o);

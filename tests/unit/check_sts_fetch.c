@@ -141,6 +141,10 @@ static const struct {
 	{ "fetch-021", 0, HTTPS_CUT, OK "Content-Length: 400\r\n\r\n" BODY, 0,
 	    "sts-policy-fetch-error", "" },
 	{ "fetch-021", 0, HTTPS_CUT, OK "\r\n" BODY, 0, "sts-policy-fetch-error", "" },
+	{ "none", 0, 0, OK "\r\n" BODY "\n", 1, "", "" },	/* ends by close_notify */
+	{ "none", 0, 0, OK "Transfer-Encoding: chunked\r\n\r\n2a\r\n" BODY "\n\r\n0\r\n\r\n", 1, "", "" },
+	{ "none", 0, HTTPS_CUT, OK "Transfer-Encoding: chunked\r\n\r\n2a\r\n" BODY "\n\r\n", 0,
+	    "sts-policy-fetch-error", "" },
 	{ "fetch-024", 0, HTTPS_TLS10, FULL, 0, "sts-policy-fetch-error", "" },
 	{ "fetch-027", 0, HTTPS_PLAIN, FULL, 0, "sts-policy-fetch-error", "" },
 	{ "fetch-028", 0, 0, OK "Set-Cookie: a=b\r\nCache-Control: no-store\r\n"

@@ -40,7 +40,7 @@ static struct store		*kit_store;
 static char			 kit_dir[64];
 static struct kit_answer	 kit;
 
-static void
+static inline void
 kit_reset(void)
 {
 	for (size_t i = 0; i < LENGTH(kit.messages) && i < kit.n; i++)
@@ -50,7 +50,7 @@ kit_reset(void)
 	memset(&kit, 0, sizeof kit);
 }
 
-static void
+static inline void
 kit_wait(void)
 {
 	for (int i = 0; i < KIT_STEPS_MAX && !kit.come; i++)
@@ -58,21 +58,21 @@ kit_wait(void)
 	ck_assert(kit.come);
 }
 
-static void
+static inline void
 kit_done(void *arg, const struct why *why)
 {
 	kit.why = *why;
 	kit.come++;
 }
 
-static void
+static inline void
 kit_settled(void *arg, const struct why *why, int gone)
 {
 	kit.gone = gone;
 	kit_done(arg, why);
 }
 
-static void
+static inline void
 kit_loaded(void *arg, const struct why *why, struct store_message **m, size_t n, int more,
     int64_t next_due)
 {
@@ -85,14 +85,14 @@ kit_loaded(void *arg, const struct why *why, struct store_message **m, size_t n,
 	kit_done(arg, why);
 }
 
-static void
+static inline void
 kit_bodied(void *arg, const struct why *why, struct store_body *b)
 {
 	kit.body = b;
 	kit_done(arg, why);
 }
 
-static void
+static inline void
 kit_chunked(void *arg, const struct why *why, const char *p, size_t n)
 {
 	kit.bytes = must_calloc(1, n + 1);
@@ -103,7 +103,7 @@ kit_chunked(void *arg, const struct why *why, const char *p, size_t n)
 	kit_done(arg, why);
 }
 
-static void
+static inline void
 kit_dested(void *arg, const struct why *why, const struct store_dest *d, size_t n)
 {
 	ck_assert(n <= LENGTH(kit.dests));

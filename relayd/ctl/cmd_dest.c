@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/* cmd_dest: relayctl dest list, show. */
+#include "relayd/ctl/out.h"
+#include "relayd/ctl/verbs.h"
+
+/* ---- list ---- */
+
+static const struct verb_option list_options[] = {
+	{ 'b', "blocked", VERB_FLAG },
+	{ 0, NULL, VERB_FLAG },
+};
+
+static const struct column list_columns[] = {
+	{ "DESTINATION", "destination", CELL_TEXT },
+	{ "RECIPIENTS", "recipients", CELL_NUMBER },
+	{ "CONNECTIONS", "connections", CELL_NUMBER },
+	{ "FAILURES", "failures", CELL_NUMBER },
+	{ "BLOCKED", "blocked_until", CELL_WHEN },
+	{ "REASON", "reason", CELL_TEXT },
+	{ "WHY", "why", CELL_TEXT },
+	{ NULL, NULL, CELL_TEXT },
+};
+
+static const struct view list_views[] = {
+	{ "destination", VIEW_ROWS, list_columns },
+	{ NULL, VIEW_ROWS, NULL },
+};
+
+const struct verb cmd_dest_list = {
+	.name = "dest list",
+	.args = "[-b]",
+	.usage = "destinations with mail, the most mail first; -b: blocked ones",
+	.options = list_options, .views = list_views,
+};
+
+/* ---- show ---- */
+
+static const struct column dest_columns[] = {
+	{ "destination", "destination", CELL_TEXT },
+	{ "recipients", "recipients", CELL_NUMBER },
+	{ "connections", "connections", CELL_NUMBER },
+	{ "messages in memory", "loaded", CELL_NUMBER },
+	{ "messages being delivered", "delivering", CELL_NUMBER },
+	{ "failures in a row", "failures", CELL_NUMBER },
+	{ "blocked until", "blocked_until", CELL_TIME },
+	{ "next try", "next_due", CELL_TIME },
+	{ "policy is being looked up", "asking_policy", CELL_YES },
+	{ "reason", "reason", CELL_TEXT },
+	{ "status code", "code", CELL_TEXT },
+	{ "why", "why", CELL_TEXT },
+	{ NULL, NULL, CELL_TEXT },
+};
+
+static const struct column plan_columns[] = {
+	{ "plan", "plan", CELL_TEXT },
+	{ "reason", "reason", CELL_TEXT },
+	{ "why", "why", CELL_TEXT },
+	{ "rule", "origin", CELL_TEXT },
+	{ "only monitored", "monitor", CELL_YES },
+	{ "look up again", "expires", CELL_WHEN },
+	{ "MX secure (DNSSEC)", "mx_secure", CELL_YES },
+	{ "MTA-STS", "sts", CELL_TEXT },
+	{ "MTA-STS id", "sts_id", CELL_TEXT },
+	{ "port", "port", CELL_NUMBER },
+	{ NULL, NULL, CELL_TEXT },
+};
+
+static const struct column host_columns[] = {
+	{ "HOST", "host", CELL_TEXT },
+	{ "PREF", "preference", CELL_NUMBER },
+	{ "USABLE", "usable", CELL_YES },
+	{ "LEVEL", "level", CELL_TEXT },
+	{ "BY", "proof", CELL_TEXT },
+	{ "TLSA", "tlsa", CELL_NUMBER },
+	{ "EXCEPTION", "exception", CELL_TEXT },
+	{ "ADDRESSES", "addresses", CELL_LIST },
+	{ "WHY", "why", CELL_TEXT },
+	{ NULL, NULL, CELL_TEXT },
+};
+
+static const struct view show_views[] = {
+	{ "destination", VIEW_FACTS, dest_columns },
+	{ "plan", VIEW_FACTS, plan_columns },
+	{ "host", VIEW_ROWS, host_columns },
+	{ NULL, VIEW_ROWS, NULL },
+};
+
+static int
+show_operands(json_t *request, int argc, char **argv)
+{
+	return verb_one_operand(request, "domain", argc, argv);
+}
+
+const struct verb cmd_dest_show = {
+	.name = "dest show",
+	.args = "domain",
+	.usage = "one destination: back-off, reason, plan and its hosts",
+	.operands = show_operands, .views = show_views,
+};

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: ISC */
+/* ctl_print: see ctl_print.h. */
+#include "relayd/smtp/ctl_print.h"
+
+#include <string.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "lib/base/map.h"
+#include "lib/base/str.h"
+#include "lib/mail/queue_id.h"
+#include "lib/plan/plan.h"
+#include "relayd/smtp/dest.h"
+#include "relayd/smtp/sched.h"
+
+const char *const ctl_state_names[CTL_STATE__COUNT + 1] = {
+	[CTL_READY] = "ready", [CTL_BLOCKED] = "blocked", [CTL_WAITING] = "waiting",
+	[CTL_HELD] = "held",
+};
+
+static const char *const verdicts[] = {
+	[PLAN_DEFER] = "defer", [PLAN_REJECT] = "reject", [PLAN_GO] = "go",
+};
+
+static const char *const sts_states[] = {
+	[PLAN_STS_UNKNOWN] = "unknown", [PLAN_STS_NONE] = "none", [PLAN_STS_TESTING] = "testing",
+	[PLAN_STS_ENFORCE] = "enforce", [PLAN_STS_FAILED] = "failed",
+};
+
+json_t *
+ctl_print_text(const char *s)
+{
+	char escaped[2048];
+	json_t *j;
+
+	if (s == NULL)
+		return json_null();
+	if ((j = json_string(s)) != NULL)
+		return j;
+	str_escape_to(escaped, sizeof escaped, s, strlen(s));
+	j = json_string(escaped);
+	MUST(j != NULL);
+	return j;
+}
+
+static void
+set(json_t *o, const char *key, json_t *value)
+{
+	MUST(json_object_set_new(o, key, value) == 0);
+}
+
+static void
+set_text(json_t *o, const char *key, const char *value)
+{
+	set(o, key, ctl_print_text(value));
+}
+
+static void
+set_time(json_t *o, const char *key, int64_t unix_ms)
+{
+	set(o, key, unix_ms == 0 ? json_null() : json_integer(unix_ms));
+}
+
+static void
+set_mono(json_t *o, const char *key, int64_t mono_ms)
+{
+	set_time(o, key, mono_ms == 0 ? 0 : clock_wall_ms() + (mono_ms - clock_mono_ms()));
+}
+
+static void
+set_why(json_t *o, const struct why *why)
+{
+	if (!why_is_set(why))
+		return;
+	set_text(o, "reason", why_token(why->reason));
+	set_text(o, "code", why->dsn);
+	set_text(o, "why", why->text);
+}
+
+/* ---- messages ---- */
+
+enum ctl_state
+ctl_state_of(const struct sched *s, const struct store_rcpt *r)
+{
+	const struct dest *d = map_gets(s->dests, r->dest);
+	struct dest_view v = { 0 };
+
+	if (r->state == STORE_HELD)
+		return CTL_HELD;
+	if (r->due > clock_wall_ms())
+		return CTL_WAITING;
+	if (d != NULL)
+		dest_look(d, &v);
+	return v.blocked_until != 0 ? CTL_BLOCKED : CTL_READY;
+}
+
+static json_t *
+message_head(const struct store_message *m)
+{
+	char id[MAIL_QUEUE_ID_LEN + 1];
+	json_t *o = json_object();
+
+	mail_queue_id_print(id, m->id);
+	set_text(o, "id", id);
+	set_time(o, "arrived", m->created);
+	set(o, "size", json_integer((json_int_t)m->size));
+	set_text(o, "sender", m->sender);
+	return o;
+}
+
+json_t *
+ctl_print_message(const struct store_message *m)
+{
+	json_t *o = message_head(m);
+
+	set_text(o, "client", m->client);
+	set_text(o, "client_name", m->client_name);
+	set_text(o, "envid", m->envid);
+	set_text(o, "ret", m->ret);
+	set(o, "eightbit", json_boolean(m->eightbit));
+	set(o, "utf8", json_boolean(m->utf8));
+	set(o, "requiretls", json_boolean(m->requiretls));
+	set(o, "recipients", json_integer((json_int_t)m->nrcpts));
+	return o;
+}
+
+json_t *
+ctl_print_recipient(const struct sched *s, const struct store_message *m,
+    const struct store_rcpt *r)
+{
+	json_t *o = message_head(m);
+
+	set_text(o, "recipient", r->address);
+	set_text(o, "destination", r->dest);
+	set_text(o, "state", ctl_state_names[ctl_state_of(s, r)]);
+	set_time(o, "due", r->due);
+	set(o, "tries", json_integer(r->tries));
+	set_text(o, "last", r->last);
+	return o;
+}
+
+/* ---- destinations ---- */
+
+json_t *
+ctl_print_dest(const struct dest *d)
+{
+	struct dest_view v;
+	json_t *o = json_object();
+
+	dest_look(d, &v);
+	set_text(o, "destination", dest_name(d));
+	set(o, "recipients", json_integer((json_int_t)v.count));
+	set(o, "connections", json_integer(v.nlanes));
+	set(o, "loaded", json_integer((json_int_t)v.nready));
+	set(o, "delivering", json_integer((json_int_t)v.nout));
+	set(o, "failures", json_integer(v.failures));
+	set_mono(o, "blocked_until", v.blocked_until);
+	set_time(o, "next_due", v.disk_due == INT64_MAX ? 0 : v.disk_due);
+	set(o, "asking_policy", json_boolean(v.asking));
+	if (v.blocked_until != 0 || v.failures > 0)
+		set_why(o, v.why);
+	return o;
+}
+
+json_t *
+ctl_print_plan(const struct plan *p)
+{
+	json_t *o = json_object();
+
+	set_text(o, "plan", verdicts[p->verdict]);
+	set_why(o, &p->why);
+	set(o, "monitor", json_boolean(p->monitor));
+	set_text(o, "origin", p->origin);
+	set_mono(o, "expires", p->expires);
+	set(o, "mx_secure", json_boolean(p->mx_secure));
+	set_text(o, "sts", sts_states[p->sts_state]);
+	set_text(o, "sts_id", p->sts_id);
+	set(o, "port", json_integer(p->port));
+	return o;
+}
+
+static json_t *
+addresses(const struct plan_host *h)
+{
+	char text[INET6_ADDRSTRLEN];
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < h->naddresses; i++) {
+		dns_address_print(&h->addresses[i], text, sizeof text);
+		MUST(json_array_append_new(a, json_string(text)) == 0);
+	}
+	return a;
+}
+
+json_t *
+ctl_print_target(const struct plan_target *t)
+{
+	const struct plan_requirement *r = &t->requirement;
+	json_t *o = json_object();
+
+	set_text(o, "host", t->host.name);
+	set(o, "preference", json_integer(t->host.preference));
+	set(o, "usable", json_boolean(t->usable));
+	set_text(o, "level", plan_level_name(r->level));
+	set_text(o, "proof", plan_proof_name(r->proof));
+	set(o, "tlsa", json_integer((json_int_t)r->want.tlsa.n));
+	set_text(o, "exception", r->exception[0] != '\0' ? r->exception : NULL);
+	set(o, "addresses", addresses(&t->host));
+	set_why(o, &t->why);
+	return o;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: ISC */
+/* ctl_request: see ctl_request.h. */
+#include "relayd/smtp/ctl_request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/list.h"
+#include "lib/base/str.h"
+#include "lib/base/why.h"
+#include "lib/mail/queue_id.h"
+
+#define NUMBER_MAX	1000000000
+
+static const char *const kinds[] = {
+	[CTL_USAGE] = "usage", [CTL_DENIED] = "denied", [CTL_BUSY] = "busy",
+	[CTL_FAILED] = "failed",
+};
+
+const char *
+ctl_kind_name(enum ctl_kind kind)
+{
+	return kinds[kind];
+}
+
+int
+ctl_refuse(struct ctl_refusal *r, enum ctl_kind kind, const char *fix, const char *fmt, ...)
+{
+	char text[2 * CTL_TEXT_CAP];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	r->kind = kind;
+	str_escape_to(r->error, sizeof r->error, text, strlen(text));
+	str_escape_to(r->fix, sizeof r->fix, fix == NULL ? "" : fix, fix == NULL ? 0 : strlen(fix));
+	return -1;
+}
+
+/* ---- the line ---- */
+
+/* jansson would follow 2048 levels; nothing here needs more than a few. */
+static int
+is_shallow(const char *p, size_t n)
+{
+	int depth = 0, quoted = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (quoted && p[i] == '\\')
+			i++;
+		else if (p[i] == '"')
+			quoted = !quoted;
+		else if (!quoted && (p[i] == '{' || p[i] == '['))
+			depth++;
+		else if (!quoted && (p[i] == '}' || p[i] == ']'))
+			depth--;
+		if (depth > CTL_DEPTH_MAX)
+			return 0;
+	}
+	return 1;
+}
+
+static int
+copy_verb(const json_t *root, char verb[CTL_VERB_CAP], struct ctl_refusal *r)
+{
+	const json_t *v = json_object_get(root, "verb");
+	const char *s = json_string_value(v);
+
+	if (s == NULL)
+		return ctl_refuse(r, CTL_USAGE, "add \"verb\":\"status\"", "the request has no verb");
+	if (json_string_length(v) >= CTL_VERB_CAP ||
+	    strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") != json_string_length(v))
+		return ctl_refuse(r, CTL_USAGE, "relayctl help", "this is no verb: %.40s", s);
+	(void)str_copy(verb, s, CTL_VERB_CAP);
+	return 0;
+}
+
+static int
+check_version(const json_t *root, struct ctl_refusal *r)
+{
+	const json_t *v = json_object_get(root, "v");
+
+	if (!json_is_integer(v))
+		return ctl_refuse(r, CTL_USAGE, "add \"v\":1", "the request has no version");
+	if (json_integer_value(v) != CTL_VERSION)
+		return ctl_refuse(r, CTL_USAGE, "use the relayctl that was installed with relayd",
+		    "this daemon speaks version %d of the control protocol", CTL_VERSION);
+	return 0;
+}
+
+int
+ctl_request_parse(const char *line, size_t n, json_t **root, char verb[CTL_VERB_CAP],
+    struct ctl_refusal *r)
+{
+	json_error_t e;
+
+	*root = NULL;
+	if (n > CTL_REQUEST_MAX || !is_shallow(line, n))
+		return ctl_refuse(r, CTL_USAGE, NULL, "the request is too long or too deep");
+	*root = json_loadb(line, n, JSON_REJECT_DUPLICATES, &e);
+	if (*root == NULL)
+		return ctl_refuse(r, CTL_USAGE, "send one JSON object on one line",
+		    "the request is not JSON: %s", e.text);
+	if (!json_is_object(*root))
+		(void)ctl_refuse(r, CTL_USAGE, "send one JSON object on one line",
+		    "the request is not an object");
+	else if (check_version(*root, r) == 0 && copy_verb(*root, verb, r) == 0)
+		return 0;
+	json_decref(*root);
+	*root = NULL;
+	return -1;
+}
+
+/* ---- the values ---- */
+
+typedef int take_fn(const struct ctl_arg *, const json_t *, struct ctl_value *,
+    struct ctl_refusal *);
+
+static int
+take_flag(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
+{
+	if (!json_is_boolean(j))
+		return ctl_refuse(r, CTL_USAGE, NULL, "%s: true or false is wanted", a->key);
+	v->number = json_is_true(j);
+	return 0;
+}
+
+static int
+take_number(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
+{
+	if (!json_is_integer(j) || json_integer_value(j) < 0 ||
+	    json_integer_value(j) > NUMBER_MAX)
+		return ctl_refuse(r, CTL_USAGE, NULL, "%s: a number up to %d is wanted", a->key,
+		    NUMBER_MAX);
+	v->number = (uint64_t)json_integer_value(j);
+	return 0;
+}
+
+static int
+take_qid(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
+{
+	if (!json_is_string(j) || mail_queue_id_parse(json_string_value(j), &v->number) == -1)
+		return ctl_refuse(r, CTL_USAGE, "relayctl queue list shows the queue ids",
+		    "%s: this is no queue id (%d characters)", a->key, MAIL_QUEUE_ID_LEN);
+	return 0;
+}
+
+static int
+take_domain(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
+{
+	struct why why;
+
+	if (!json_is_string(j))
+		return ctl_refuse(r, CTL_USAGE, NULL, "%s: a domain is wanted", a->key);
+	if (mail_domain_to_ascii(json_string_value(j), json_string_length(j), v->text,
+	    &why) == -1)
+		return ctl_refuse(r, CTL_USAGE, NULL, "%s: this is no domain: %s", a->key, why.text);
+	return 0;
+}
+
+static int
+take_word(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
+{
+	const char *s = json_string_value(j);
+	char fix[CTL_TEXT_CAP] = "one of:";
+
+	for (size_t i = 0; a->words[i] != NULL; i++) {
+		if (s != NULL && strcmp(s, a->words[i]) == 0) {
+			v->number = i;
+			return 0;
+		}
+		(void)str_cat(fix, " ", sizeof fix);
+		(void)str_cat(fix, a->words[i], sizeof fix);
+	}
+	return ctl_refuse(r, CTL_USAGE, fix, "%s: not known: %.40s", a->key, s == NULL ? "" : s);
+}
+
+static take_fn *const takers[] = {
+	[CTL_FLAG] = take_flag, [CTL_NUMBER] = take_number, [CTL_QID] = take_qid,
+	[CTL_DOMAIN] = take_domain, [CTL_WORD] = take_word,
+};
+
+/* Its place among args, or CTL_ARGS_MAX. */
+static size_t
+place_of(const struct ctl_arg *args, const char *key)
+{
+	for (size_t i = 0; args[i].key != NULL; i++)
+		if (strcmp(args[i].key, key) == 0)
+			return i;
+	return CTL_ARGS_MAX;
+}
+
+static int
+take(const struct ctl_arg *args, const char *key, const json_t *j,
+    struct ctl_value values[CTL_ARGS_MAX], struct ctl_refusal *r)
+{
+	size_t i = place_of(args, key);
+
+	if (strcmp(key, "v") == 0 || strcmp(key, "verb") == 0)
+		return 0;
+	if (i == CTL_ARGS_MAX)
+		return ctl_refuse(r, CTL_USAGE, NULL, "this verb has no argument \"%.40s\"", key);
+	if (takers[args[i].type](&args[i], j, &values[i], r) == -1)
+		return -1;
+	values[i].given = 1;
+	return 0;
+}
+
+int
+ctl_request_values(json_t *root, const struct ctl_arg *args,
+    struct ctl_value values[CTL_ARGS_MAX], struct ctl_refusal *r)
+{
+	void *it;
+
+	memset(values, 0, CTL_ARGS_MAX * sizeof *values);
+	for (it = json_object_iter(root); it != NULL; it = json_object_iter_next(root, it))
+		if (take(args, json_object_iter_key(it), json_object_iter_value(it), values,
+		    r) == -1)
+			return -1;
+	for (size_t i = 0; args[i].key != NULL; i++)
+		if (args[i].required && !values[i].given)
+			return ctl_refuse(r, CTL_USAGE, NULL, "%s is missing", args[i].key);
+	return 0;
+}

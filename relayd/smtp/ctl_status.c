@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC */
+/* ctl_status: the verb `status`: is it well, what does it hold, what does it enforce. */
+#include <unistd.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "lib/base/map.h"
+#include "relayd/smtp/admission.h"
+#include "relayd/smtp/ask.h"
+#include "relayd/smtp/ctl_print.h"
+#include "relayd/smtp/ctl_verbs.h"
+#include "relayd/smtp/dest.h"
+#include "relayd/smtp/sched.h"
+#include "version.h"
+
+struct sums {
+	uint64_t	recipients;
+	uint64_t	blocked, blocked_recipients;
+};
+
+static void
+sum_one(void *value, void *arg)
+{
+	struct sums *s = arg;
+	struct dest_view v;
+
+	dest_look(value, &v);
+	s->recipients += v.count;
+	if (v.blocked_until != 0) {
+		s->blocked++;
+		s->blocked_recipients += v.count;
+	}
+}
+
+static void
+set(json_t *o, const char *key, json_t *value)
+{
+	MUST(json_object_set_new(o, key, value) == 0);
+}
+
+static void
+set_number(json_t *o, const char *key, uint64_t n)
+{
+	set(o, key, json_integer((json_int_t)n));
+}
+
+static void
+add_queue(json_t *o, const struct ctl_house *h)
+{
+	const struct sched *s = h->sched;
+	struct sums sums = { 0 };
+
+	map_each(s->dests, sum_one, &sums);
+	set_number(o, "recipients", sums.recipients);
+	set_number(o, "destinations", map_count(s->dests));
+	set_number(o, "blocked_destinations", sums.blocked);
+	set_number(o, "blocked_recipients", sums.blocked_recipients);
+	set_number(o, "connections", s->lanes);
+	set_number(o, "loaded_messages", s->jobs);
+	set(o, "space", json_boolean(h->store->ops->has_space(h->store)));
+}
+
+static size_t
+live_exceptions(const struct conf *conf)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf->exceptions.n; i++)
+		n += conf->exceptions.v[i].expires > clock_wall_ms();
+	return n;
+}
+
+static size_t
+monitored(const struct conf *conf)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf->destinations.n; i++)
+		n += conf->destinations.v[i].mode == CONF_MONITOR;
+	return n;
+}
+
+/* What weakens the promise is part of every status. */
+static void
+add_enforcement(json_t *o, const struct conf *conf)
+{
+	set(o, "require", ctl_print_text(conf_level_name(conf->delivery.require)));
+	set(o, "mode", ctl_print_text(conf_mode_name(conf->delivery.mode)));
+	set_number(o, "exceptions", live_exceptions(conf));
+	set_number(o, "monitored_destinations", monitored(conf));
+}
+
+static void
+status_step(struct ctl_call *c)
+{
+	const struct ctl_house *h = c->house;
+	json_t *o = json_object();
+
+	set(o, "version", ctl_print_text(RELAYD_VERSION));
+	set(o, "host", ctl_print_text(h->sched->generation->conf->hostname));
+	set_number(o, "pid", (uint64_t)getpid());
+	set_number(o, "uptime", (uint64_t)(clock_mono_ms() - h->started) / 1000);
+	set_number(o, "configuration", h->sched->generation->number);
+	set(o, "draining", json_boolean(h->sched->draining));
+	set(o, "policy_connected", json_boolean(ask_connected(h->sched->ask)));
+	if (h->admission != NULL)
+		set_number(o, "sessions", admission_count(h->admission));
+	add_queue(o, h);
+	add_enforcement(o, h->sched->generation->conf);
+	ctl_call_line(c, o);
+	ctl_call_end(c, 1, NULL);
+}
+
+static const struct ctl_arg args[] = { { .key = NULL } };
+
+const struct ctl_verb ctl_verb_status = {
+	.name = "status", .args = args, .right = CTL_READ, .step = status_step,
+};

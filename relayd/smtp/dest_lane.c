@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: ISC */
+/* dest_lane: the connections of a destination, and which job each of them carries. */
+#include <stdlib.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "lib/base/rand.h"
+#include "relayd/smtp/dest_int.h"
+
+enum lane_state { LANE_WALKING, LANE_IDLE, LANE_FETCHING, LANE_BUSY, LANE_ENDING };
+
+struct lane {
+	TAILQ_ENTRY(lane)	 link;
+	struct dest		*dest;
+	struct deliver		*deliver;
+	enum lane_state		 state;
+	struct fetch		*fetch;		/* FETCHING: the body that is on its way */
+	unsigned		 carried;
+};
+
+static const struct deliver_events lane_events;
+
+static void
+lane_give(struct lane *l, struct job *j)
+{
+	l->state = LANE_BUSY;
+	l->carried++;
+	queue_backoff_started(&l->dest->backoff);
+	deliver_give(l->deliver, j);
+}
+
+/* A body on its way from the store. The lane may end before it comes, the job stays in `out`. */
+struct fetch {
+	struct dest	*dest;
+	struct lane	*lane;		/* NULL: ended meanwhile */
+	struct job	*job;
+};
+
+static void
+on_body(void *arg, const struct why *why, struct store_body *body)
+{
+	struct fetch f = *(struct fetch *)arg;
+	struct dest *d = f.dest;
+
+	free(arg);
+	if (f.lane != NULL) {
+		f.lane->fetch = NULL;
+		f.lane->state = LANE_IDLE;
+	}
+	if (body == NULL) {
+		job_settle_open(f.job, JOB_DEFERRED, why, NULL);
+		dest_settle(d, f.job, NULL);
+	} else {
+		f.job->msg->body = body;
+		dest_window_heated(d, f.job);
+		if (f.lane != NULL)
+			lane_give(f.lane, f.job);
+		else
+			dest_window_put_back(d, f.job);
+	}
+	dest_run(d);
+}
+
+static void
+assign(struct dest *d, struct lane *l)
+{
+	struct job *j = dest_window_take(d);
+
+	if (j->msg->body != NULL) {
+		lane_give(l, j);
+		return;
+	}
+	l->state = LANE_FETCHING;
+	l->fetch = must_calloc(1, sizeof *l->fetch);
+	*l->fetch = (struct fetch){ .dest = d, .lane = l, .job = j };
+	d->s->store->ops->body(d->s->store, j->msg->id, on_body, l->fetch);
+}
+
+static void
+lane_open(struct dest *d)
+{
+	struct deliver_param p = {
+		.base = d->s->base, .store = d->s->store, .generation = d->generation,
+		.route = d->route,
+	};
+	struct lane *l = must_calloc(1, sizeof *l);
+
+	l->dest = d;
+	TAILQ_INSERT_TAIL(&d->lanes, l, link);
+	d->nlanes++;
+	d->nwalking++;
+	d->s->lanes++;
+	queue_backoff_started(&d->backoff);
+	l->deliver = deliver_new(&p, &lane_events, l);
+}
+
+static void
+lane_free(struct dest *d, struct lane *l)
+{
+	TAILQ_REMOVE(&d->lanes, l, link);
+	d->nlanes--;
+	d->s->lanes--;
+	if (l->state == LANE_WALKING)
+		d->nwalking--;
+	if (l->fetch != NULL)
+		l->fetch->lane = NULL;
+	deliver_free(&l->deliver);
+	free(l);
+}
+
+/* A lane that may not go on: its connection is used up, or a newer plan asks for another. */
+static int
+worn_out(const struct dest *d, const struct lane *l)
+{
+	const struct conf *conf = d->s->generation->conf;
+
+	return l->carried >= (unsigned)conf->delivery.messages_per_connection ||
+	    d->route == NULL || !deliver_fits(l->deliver, &d->route->plan);
+}
+
+static void
+lane_end(struct lane *l)
+{
+	l->state = LANE_ENDING;
+	deliver_quit(l->deliver);
+}
+
+static void
+on_lane_ready(void *arg, struct deliver *deliver)
+{
+	struct lane *l = arg;
+	struct dest *d = l->dest;
+
+	if (l->state == LANE_WALKING) {
+		d->nwalking--;
+		queue_backoff_success(&d->backoff);
+	}
+	l->state = LANE_IDLE;
+	if (worn_out(d, l))
+		lane_end(l);
+	dest_run(d);
+}
+
+static int
+any_delivered(const struct job *j)
+{
+	for (size_t i = 0; i < j->msg->nrcpts; i++)
+		if (j->results[i].fate == JOB_DELIVERED)
+			return 1;
+	return 0;
+}
+
+static void
+on_lane_done(void *arg, struct deliver *deliver, struct job *j)
+{
+	struct lane *l = arg;
+	struct dest *d = l->dest;
+
+	if (any_delivered(j))
+		queue_backoff_success(&d->backoff);
+	else
+		queue_backoff_neutral(&d->backoff);
+	if (j->results[0].fate == JOB_OPEN)
+		dest_window_put_back(d, j);	/* the kept connection had been closed */
+	else
+		dest_settle(d, j, deliver_client(deliver));
+	dest_run(d);
+}
+
+static void
+on_lane_ended(void *arg, struct deliver *deliver, const struct why *reason, int was_ready)
+{
+	const struct conf_durations *retry;
+	struct lane *l = arg;
+	struct dest *d = l->dest;
+	struct why why = *reason;
+
+	lane_free(d, l);
+	if (!was_ready) {
+		retry = &d->s->generation->conf->queue.retry;
+		queue_backoff_failure(&d->backoff, retry->v, retry->n, clock_mono_ms(),
+		    (uint32_t)rand_u64());
+		/* With other lanes at work it only wants fewer connections. */
+		if (dest_blocked(d))
+			dest_failed(d, &why);
+	}
+	dest_run(d);
+}
+
+static const struct deliver_events lane_events = {
+	.ready = on_lane_ready, .done = on_lane_done, .ended = on_lane_ended,
+};
+
+void
+dest_lane_work(struct dest *d)
+{
+	const struct conf *conf = d->s->generation->conf;
+	struct lane *l;
+
+	queue_backoff_set_max(&d->backoff, (unsigned)conf->delivery.connections_per_destination);
+	TAILQ_FOREACH(l, &d->lanes, link)
+		if (l->state == LANE_IDLE && d->nready > 0 &&
+		    queue_backoff_may_start(&d->backoff, clock_mono_ms()))
+			assign(d, l);
+	while (d->nready > d->nwalking && d->nlanes < d->backoff.limit &&
+	    queue_backoff_may_start(&d->backoff, clock_mono_ms()) &&
+	    d->s->lanes < (unsigned)conf->delivery.connections)
+		lane_open(d);
+}
+
+void
+dest_lane_recheck(struct dest *d)
+{
+	struct lane *l;
+
+	TAILQ_FOREACH(l, &d->lanes, link)
+		if (l->state == LANE_IDLE && !deliver_fits(l->deliver, &d->route->plan))
+			lane_end(l);
+}
+
+void
+dest_lane_free_all(struct dest *d)
+{
+	struct lane *l, *next;
+
+	TAILQ_FOREACH_SAFE(l, &d->lanes, link, next)
+		lane_free(d, l);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * dest_window: the part of a destination's queue that is in memory. The store
+ * has all of it, so whatever is not in progress may be dropped at any time.
+ */
+#include <stdlib.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "relayd/smtp/delivlog.h"
+#include "relayd/smtp/dest_int.h"
+
+#define LOAD_RETRY_MS	5000	/* after a store error */
+#define SWEEP_MAX	100	/* waiting messages whose age is checked per failed probe */
+
+/* ---- jobs in memory ---- */
+
+static uint64_t
+hot_bytes(const struct job *j)
+{
+	return j->msg->body != NULL && j->msg->body->data != NULL ? j->msg->body->size : 0;
+}
+
+static void
+keep(struct dest *d, struct job *j)
+{
+	TAILQ_INSERT_TAIL(&d->ready, j, link);
+	d->nready++;
+}
+
+static void
+keep_out(struct dest *d, struct job *j)
+{
+	TAILQ_INSERT_TAIL(&d->out, j, link);
+	d->nout++;
+}
+
+struct job *
+dest_window_take(struct dest *d)
+{
+	struct job *j = TAILQ_FIRST(&d->ready);
+
+	if (j == NULL)
+		return NULL;
+	TAILQ_REMOVE(&d->ready, j, link);
+	d->nready--;
+	keep_out(d, j);
+	return j;
+}
+
+void
+dest_window_put_back(struct dest *d, struct job *j)
+{
+	TAILQ_REMOVE(&d->out, j, link);
+	d->nout--;
+	TAILQ_INSERT_HEAD(&d->ready, j, link);
+	d->nready++;
+}
+
+void
+dest_window_heated(struct dest *d, const struct job *j)
+{
+	d->s->hot_bytes += hot_bytes(j);
+}
+
+void
+dest_window_discard(struct dest *d, struct job *j)
+{
+	d->s->jobs--;
+	d->s->hot_bytes -= hot_bytes(j);
+	job_free(&j);
+}
+
+/* The store has them all; what is not in progress can be loaded again. */
+void
+dest_window_release(struct dest *d, const struct why *why)
+{
+	struct job *j, *next;
+
+	TAILQ_FOREACH_SAFE(j, &d->ready, link, next) {
+		TAILQ_REMOVE(&d->ready, j, link);
+		if (why != NULL && j->msg->rcpts[0].tries == 0)
+			delivlog_waiting(j, d->name, why);
+		dest_window_discard(d, j);
+		d->disk_due = 0;
+	}
+	d->nready = 0;
+}
+
+void
+dest_window_on_disk(struct dest *d, int64_t due)
+{
+	if (due < d->disk_due)
+		d->disk_due = due;
+}
+
+/* ---- loading from the index ---- */
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static size_t
+add_ids(const struct job_list *list, int64_t *ids, size_t n)
+{
+	const struct job *j;
+
+	TAILQ_FOREACH(j, list, link)
+		for (size_t i = 0; i < j->msg->nrcpts; i++)
+			ids[n++] = j->msg->rcpts[i].id;
+	return n;
+}
+
+/* The rows that are in memory already, sorted. */
+static int64_t *
+ids_in_memory(const struct dest *d, size_t *n)
+{
+	const struct job *j;
+	size_t max = 0;
+	int64_t *ids;
+
+	TAILQ_FOREACH(j, &d->ready, link)
+		max += j->msg->nrcpts;
+	TAILQ_FOREACH(j, &d->out, link)
+		max += j->msg->nrcpts;
+	ids = must_calloc(max, sizeof *ids);
+	*n = add_ids(&d->out, ids, add_ids(&d->ready, ids, 0));
+	qsort(ids, *n, sizeof *ids, compare_ids);
+	return ids;
+}
+
+static void
+on_loaded(void *arg, const struct why *why, struct store_message **msgs, size_t n, int more,
+    int64_t next_due)
+{
+	struct dest *d = arg;
+
+	d->loading = 0;
+	if (why_is_set(why)) {
+		log_err("%s: the queue cannot be read: %s", d->name, why->text);
+		dest_window_on_disk(d, clock_wall_ms() + LOAD_RETRY_MS);
+	}
+	if (more)
+		dest_window_on_disk(d, 0);
+	else if (next_due != 0)
+		dest_window_on_disk(d, next_due);
+	for (size_t i = 0; i < n; i++) {
+		d->s->jobs++;
+		keep(d, job_new(msgs[i]));
+	}
+	dest_run(d);
+}
+
+void
+dest_window_load(struct dest *d)
+{
+	int64_t now = clock_wall_ms(), *ids;
+	size_t n, window = d->backoff.failures > 0 ? 1 : SCHED_WINDOW_DEST / 2;
+
+	if (d->loading || d->disk_due > now || d->nready > SCHED_WINDOW_DEST / 4 ||
+	    (d->backoff.failures > 0 && d->nready > 0))
+		return;
+	if (d->s->jobs + window > SCHED_WINDOW_ALL && d->nready > 0)
+		return;
+	d->loading = 1;
+	d->disk_due = DEST_NEVER;
+	ids = ids_in_memory(d, &n);
+	d->s->store->ops->load(d->s->store, d->name, now, window, ids, n, on_loaded, d);
+	free(ids);
+}
+
+/* Messages whose time ran out while the destination was blocked are given up, too. */
+static void
+on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n, int more,
+    int64_t next_due)
+{
+	struct dest *d = arg;
+	int64_t now = clock_wall_ms(), max_age = d->s->generation->conf->queue.max_age;
+
+	d->sweeping = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct job *j = job_new(msgs[i]);
+
+		d->s->jobs++;
+		if (now - j->msg->created < max_age) {
+			dest_window_discard(d, j);
+			continue;
+		}
+		keep_out(d, j);
+		job_settle_open(j, JOB_DEFERRED, &d->why, NULL);
+		dest_settle(d, j, NULL);
+	}
+	dest_window_on_disk(d, 0);
+	dest_run(d);
+}
+
+void
+dest_window_sweep(struct dest *d)
+{
+	size_t n;
+	int64_t *ids;
+
+	if (d->sweeping)
+		return;
+	d->sweeping = 1;
+	ids = ids_in_memory(d, &n);
+	d->s->store->ops->load(d->s->store, d->name,
+	    clock_wall_ms(), SWEEP_MAX, ids, n, on_sweep, d);
+	free(ids);
+}
+
+void
+dest_add(struct dest *d, struct job *j)
+{
+	struct sched *s = d->s;
+
+	int blocked = dest_blocked(d);
+
+	d->count += j->msg->nrcpts;
+	if (blocked)
+		delivlog_waiting(j, d->name, &d->why);
+	if (blocked || d->nready >= SCHED_WINDOW_DEST ||
+	    s->jobs >= SCHED_WINDOW_ALL) {
+		dest_window_on_disk(d, j->msg->rcpts[0].due);
+		job_free(&j);
+	} else {
+		if (s->hot_bytes + hot_bytes(j) > SCHED_HOT_BYTES)
+			store_body_unref(&j->msg->body);
+		s->hot_bytes += hot_bytes(j);
+		s->jobs++;
+		keep(d, j);
+	}
+	dest_run(d);
+}
+
+void
+dest_on_disk(struct dest *d, uint64_t recipients, int64_t due)
+{
+	d->count += recipients;
+	dest_window_on_disk(d, due);
+	dest_run(d);
+}
