@@ -180,7 +180,7 @@ render_json(const struct event *e)
 	buf_adds(&line, "\",\"proc\":\"");
 	add_ident(e->name, str_json_max);
 	buf_addf(&line, "\",\"pid\":%d", (int)getpid());
-	json_str("level", level_names[e->level], 16);
+	json_str("severity", level_names[e->level], 16);
 	json_str("event", e->word, 64);
 	if (e->nkv == 0)
 		cut = json_kv(&text);

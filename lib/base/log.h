@@ -6,7 +6,7 @@
  *
  * Text:  "Nov 22 00:07:43 host relayd/smtp[812]: ..." on stderr and files,
  *        the same without date and host to syslog.
- * JSON:  {"ts":"...","host":..,"proc":"relayd/smtp","pid":812,"level":..,
+ * JSON:  {"ts":"...","host":..,"proc":"relayd/smtp","pid":812,"severity":..,
  *        "event":"..", ...} one object a line.
  * Values are escaped here and nowhere else (HARDENING I10, O6).
  */

@@ -79,6 +79,15 @@ failed(const struct dns_answer *a)
 	return a->status == DNS_FAILED || a->status == DNS_BOGUS;
 }
 
+/* A failure has no TTL of its own. */
+static uint32_t
+joint_ttl(const struct dns_answer *a, const struct dns_answer *b)
+{
+	if (failed(a) || failed(b))
+		return failed(a) ? b->ttl : a->ttl;
+	return a->ttl < b->ttl ? a->ttl : b->ttl;
+}
+
 /*
  * The answer that speaks for the name. RULES D07: one secure family is
  * enough, so a secure one goes first.
@@ -105,7 +114,7 @@ dns_addr_parse(struct dns_addr *d, const struct dns_answer *a, const struct dns_
 	d->secure = s->secure && !failed(s);
 	d->alias = s->naliases > 0;
 	d->origin_secure = d->secure;
-	d->ttl = a->ttl < aaaa->ttl && !failed(a) ? a->ttl : failed(aaaa) ? a->ttl : aaaa->ttl;
+	d->ttl = joint_ttl(a, aaaa);
 	str_copy(d->name, a->name, sizeof d->name);
 	str_copy(d->canonical, s->canonical, sizeof d->canonical);
 	why_clear(&d->why);

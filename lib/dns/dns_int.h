@@ -21,6 +21,12 @@ struct dns_query {
 	TAILQ_ENTRY(dns_query)	  link;
 };
 
+struct ub_ctx;
+
+/* resolver_conf.c: 0, or -1 and *why. */
+int	dns_resolver_configure(struct ub_ctx *, const struct dns_param *, struct why *);
+int	dns_unbound_says(struct why *, const char *what, int error);	/* -1 */
+
 void	dns_query_open(struct dns_resolver *, struct dns_query *, void (*drop)(struct dns_query *));
 void	dns_query_close(struct dns_query *);	/* out of the list; the owner frees */
 

@@ -15,11 +15,8 @@
 #include <unbound.h>
 #include <unbound-event.h>
 
-#include "lib/base/buf.h"
 #include "lib/base/bug.h"
 #include "lib/base/list.h"
-#include "lib/base/log.h"
-#include "lib/base/num.h"
 #include "lib/base/str.h"
 #include "lib/dns/answer.h"
 #include "lib/dns/dns_int.h"
@@ -28,7 +25,6 @@
 #define RESOLVER_MAGIC	0x444e5352u
 #define CALLS_MAX	8192		/* questions in libunbound at once */
 #define TIMEOUT_DEFAULT	30000
-#define CACHE_DEFAULT	((size_t)64 << 20)
 #define CLASS_IN	1
 
 /* What libunbound holds. */
@@ -57,166 +53,6 @@ struct dns_resolver {
 	TAILQ_HEAD(, call)		 calls;
 	TAILQ_HEAD(, dns_query)		 queries;
 };
-
-/*
- * Everything that matters is said here and not left to defaults. val-log-level
- * is what makes libunbound keep the reason of a bogus answer.
- */
-static const struct option {
-	const char	*name, *value;
-} options[] = {
-	{ "module-config:",		"validator iterator" },
-	{ "do-not-query-localhost:",	"no" },		/* a resolver on this machine is fine */
-	{ "val-log-level:",		"2" },
-	{ "val-permissive-mode:",	"no" },
-	{ "val-clean-additional:",	"yes" },
-	{ "ignore-cd-flag:",		"yes" },
-	{ "serve-expired:",		"no" },
-	{ "harden-glue:",		"yes" },
-	{ "harden-dnssec-stripped:",	"yes" },
-	{ "harden-below-nxdomain:",	"yes" },
-	{ "harden-large-queries:",	"yes" },
-	{ "harden-short-bufsize:",	"yes" },
-	{ "trust-anchor-signaling:",	"no" },
-	{ "edns-buffer-size:",		"1232" },
-	{ "cache-min-ttl:",		"0" },
-	{ "cache-max-ttl:",		"86400" },
-	{ "cache-max-negative-ttl:",	"3600" },
-	{ "num-queries-per-thread:",	"2048" },
-	{ "outgoing-range:",		"512" },
-};
-
-/* RFC 6761 names that a private internet may well serve and sign. */
-static const char *const unlocal_zones[] = { "test.", "home.arpa." };
-
-static int
-unbound_says(struct why *why, const char *what, int error)
-{
-	return why_set(why, WHY_DNS_FAILURE, "resolver: %s: %s", what, ub_strerror(error));
-}
-
-static int
-set_options(struct dns_resolver *r, const struct dns_param *p, struct why *why)
-{
-	size_t i, bytes = p->cache_bytes > 0 ? p->cache_bytes : CACHE_DEFAULT;
-	struct option sizes[] = {
-		{ "msg-cache-size:", NULL }, { "rrset-cache-size:", NULL },
-		{ "key-cache-size:", NULL }, { "neg-cache-size:", NULL },
-	};
-	char share[32];
-	int e;
-
-	for (i = 0; i < LENGTH(options); i++)
-		if ((e = ub_ctx_set_option(r->ctx, options[i].name, options[i].value)) != 0)
-			return unbound_says(why, options[i].name, e);
-	/* RRsets take half, messages a quarter, keys and denials an eighth each. */
-	for (i = 0; i < LENGTH(sizes); i++) {
-		str_fmt(share, sizeof share, "%zu", bytes / (i == 1 ? 2 : i == 0 ? 4 : 8));
-		if ((e = ub_ctx_set_option(r->ctx, sizes[i].name, share)) != 0)
-			return unbound_says(why, sizes[i].name, e);
-	}
-	return 0;
-}
-
-/* "ip", "ip:port", "[v6]:port" -> "ip@port". */
-static int
-forwarder_spell(const char *from, char *to, size_t cap)
-{
-	struct dns_address a;
-	char host[64], *end;
-	const char *port = "53";
-	uint64_t n;
-
-	if (dns_address_parse(from, &a) == 0) {
-		str_fmt(to, cap, "%s@53", from);
-		return 0;
-	}
-	if (str_copy(host, from + (from[0] == '['), sizeof host) >= sizeof host)
-		return -1;
-	end = from[0] == '[' ? strchr(host, ']') : strrchr(host, ':');
-	if (end == NULL)
-		return -1;
-	if (*end == ']') {
-		*end++ = '\0';
-		if (*end != '\0' && *end != ':')
-			return -1;
-	}
-	if (*end == ':') {
-		*end = '\0';
-		port = end + 1;
-	}
-	if (dns_address_parse(host, &a) == -1 || num_u64(port, 65535, &n) == -1 || n == 0)
-		return -1;
-	return str_fmt(to, cap, "%s@%u", host, (unsigned)n);
-}
-
-static int
-set_forwarders(struct dns_resolver *r, const struct dns_param *p, struct why *why)
-{
-	char addr[80];
-	size_t i;
-	int e;
-
-	for (i = 0; i < p->nforward; i++) {
-		if (forwarder_spell(p->forward[i], addr, sizeof addr) == -1)
-			return why_set(why, WHY_DNS_FAILURE, "\"%s\" is not an address of a "
-			    "resolver", p->forward[i]);
-		if ((e = ub_ctx_set_fwd(r->ctx, addr)) != 0)
-			return unbound_says(why, p->forward[i], e);
-	}
-	return 0;
-}
-
-/*
- * One record of a zone file from *text, comments gone, parentheses joined.
- * 1 and the line (maybe blank), or 0 at the end.
- */
-static int
-anchor_line(const char **text, struct buf *line)
-{
-	const char *s = *text;
-	int depth = 0;
-
-	if (*s == '\0')
-		return 0;
-	buf_clear(line);
-	for (; *s != '\0' && (*s != '\n' || depth > 0); s++) {
-		if (*s == ';') {
-			while (s[1] != '\0' && s[1] != '\n')
-				s++;
-			continue;
-		}
-		depth += (*s == '(') - (*s == ')');
-		buf_addc(line, strchr("()\r\n\t", *s) != NULL ? ' ' : *s);
-	}
-	*text = s + (*s == '\n');
-	return 1;
-}
-
-static int
-set_anchors(struct dns_resolver *r, const char *text, struct why *why)
-{
-	struct buf line;
-	const char *s;
-	size_t n = 0;
-	int e = 0;
-
-	buf_init(&line);
-	while (e == 0 && text != NULL && anchor_line(&text, &line)) {
-		s = buf_str(&line);
-		s += strspn(s, " ");
-		if (*s == '\0')
-			continue;
-		e = ub_ctx_add_ta(r->ctx, s);
-		n++;
-	}
-	buf_fini(&line);
-	if (e != 0)
-		return unbound_says(why, "trust anchor", e);
-	if (n == 0)
-		return why_set(why, WHY_DNSSEC_INVALID, "resolver: no trust anchor");
-	return 0;
-}
 
 static void
 call_free(struct call *c)
@@ -329,19 +165,14 @@ call_new(struct dns_resolver *r, struct question *q)
 static int
 settle(struct dns_resolver *r, struct why *why)
 {
-	struct call *c;
-	size_t i;
+	struct call *c = call_new(r, NULL);
 	int e, id;
 
-	for (i = 0; i < LENGTH(unlocal_zones); i++)
-		if ((e = ub_ctx_zone_remove(r->ctx, unlocal_zones[i])) != 0)
-			return unbound_says(why, "start", e);
-	c = call_new(r, NULL);
 	e = ub_resolve_event(r->ctx, "localhost.", 1, CLASS_IN, c, on_unbound, &id);
 	if (e == 0)
 		return 0;
 	call_free(c);
-	return unbound_says(why, "start", e);
+	return dns_unbound_says(why, "start", e);
 }
 
 struct dns_resolver *
@@ -360,10 +191,7 @@ dns_resolver_new(struct event_base *base, const struct dns_param *p, struct why 
 		dns_resolver_free(&r);
 		return NULL;
 	}
-	/* Reasons come back with the answers; libunbound's own log goes nowhere. */
-	ub_ctx_debugout(r->ctx, NULL);
-	if (set_options(r, p, why) == -1 || set_forwarders(r, p, why) == -1 ||
-	    set_anchors(r, p->anchors, why) == -1 || settle(r, why) == -1)
+	if (dns_resolver_configure(r->ctx, p, why) == -1 || settle(r, why) == -1)
 		dns_resolver_free(&r);
 	return r;
 }

@@ -291,8 +291,11 @@ io_chan_flush(struct io_chan *c)
 {
 	while (!c->dead && !TAILQ_EMPTY(&c->out)) {
 		struct pollfd pfd = { .fd = c->fd, .events = POLLOUT };
+		int n = poll(&pfd, 1, 5000);
 
-		if (poll(&pfd, 1, 5000) <= 0 || flush(c) == -1)
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0 || flush(c) == -1)
 			return -1;
 	}
 	update_writing(c);

@@ -177,49 +177,48 @@ read_clear(struct io_stream *s)
 	return -1;
 }
 
-static void
-end_tls(struct io_stream *s, int rc)
+/* What an SSL_get_error means here; errno and the error queue are those of the call. */
+static enum io_end
+tls_end(struct io_stream *s, int ssl_err)
 {
-	int err = errno;
-
-	s->ssl_err = SSL_get_error(s->ssl, rc);
-	if (s->ssl_err == SSL_ERROR_ZERO_RETURN) {
-		end(s, IO_EOF);
-	} else if (s->ssl_err == SSL_ERROR_SYSCALL) {
-		s->err = err;
-		end(s, err == 0 ? IO_TRUNCATED : IO_ERROR);
-	} else if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-		end(s, IO_TRUNCATED);
-	} else {
-		end(s, IO_TLS_FAILED);
+	s->ssl_err = ssl_err;
+	if (ssl_err == SSL_ERROR_ZERO_RETURN)
+		return IO_EOF;
+	if (ssl_err == SSL_ERROR_SYSCALL) {
+		s->err = errno;
+		return errno == 0 ? IO_TRUNCATED : IO_ERROR;
 	}
-	ERR_clear_error();
+	if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		return IO_TRUNCATED;
+	return IO_TLS_FAILED;
 }
 
 static int
 read_secure(struct io_stream *s)
 {
 	size_t before = buf_len(&s->in);
+	enum io_end how;
 	int n, err;
 
 	do {
 		ERR_clear_error();
+		errno = 0;
 		n = SSL_read(s->ssl, buf_reserve(&s->in, READ_SIZE), (int)READ_SIZE);
 		if (n > 0)
 			buf_commit(&s->in, (size_t)n);
 	} while (n > 0 && SSL_has_pending(s->ssl) && buf_len(&s->in) < s->in_max);
-	if (n <= 0) {
-		err = SSL_get_error(s->ssl, n);
-		if (err != SSL_ERROR_WANT_READ && err != SSL_ERROR_WANT_WRITE) {
-			if (buf_len(&s->in) > before && !s->freed)
-				s->events->input(s->arg);
-			if (!s->freed && s->phase == SECURE)
-				end_tls(s, n);
-			return -1;
-		}
-	}
+	err = n > 0 ? SSL_ERROR_NONE : SSL_get_error(s->ssl, n);
 	s->brimful = n > 0 && SSL_has_pending(s->ssl);
-	return buf_len(&s->in) > before;
+	if (n > 0 || err == SSL_ERROR_WANT_READ || err == SSL_ERROR_WANT_WRITE)
+		return buf_len(&s->in) > before;
+	how = tls_end(s, err);
+	ERR_clear_error();
+	/* What came before the end is still heard. */
+	if (buf_len(&s->in) > before)
+		s->events->input(s->arg);
+	if (!s->freed)
+		end(s, how);
+	return -1;
 }
 
 static void
@@ -263,7 +262,7 @@ on_read(evutil_socket_t fd, short what, void *arg)
 	if (got > 0 && !s->freed)
 		s->events->input(s->arg);
 	if (!s->freed && s->phase != ENDED) {
-		if (buf_len(&s->out) > 0)
+		if (buf_len(&s->out) > 0 || s->want_drain)
 			on_write(fd, EV_WRITE, s);
 		/* What TLS has read already raises no read event. */
 		if (!s->freed && s->brimful && !s->paused && buf_len(&s->in) < s->in_max)
@@ -298,6 +297,8 @@ write_some(struct io_stream *s)
 	if (err == SSL_ERROR_WANT_WRITE || err == SSL_ERROR_WANT_READ)
 		return 0;
 	s->ssl_err = err;
+	if (err != SSL_ERROR_SYSCALL)
+		errno = EPROTO;
 	return -1;
 }
 
@@ -321,10 +322,17 @@ after_drain(struct io_stream *s)
 static void
 fail_write(struct io_stream *s)
 {
-	s->err = errno;
+	int err = errno, got = 0;
+
 	/* The peer may have said why before it closed: prefer its words. */
-	if (s->phase == CLEAR && read_clear(s) > 0 && !s->freed)
+	if (s->phase == CLEAR)
+		got = read_clear(s);
+	else if (s->phase == SECURE)
+		got = read_secure(s);
+	if (got > 0)
 		s->events->input(s->arg);
+	if (!s->freed && s->phase != ENDED)
+		s->err = err;
 	if (!s->freed)
 		end(s, IO_ERROR);
 }
@@ -359,7 +367,7 @@ finish_connect(struct io_stream *s)
 	socklen_t len = sizeof s->err;
 
 	set_writing(s, 0);
-	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &s->err, &len) == -1)
+	if (s->err == 0 && getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &s->err, &len) == -1)
 		s->err = errno;
 	if (s->err != 0) {
 		end(s, IO_ERROR);
@@ -436,6 +444,12 @@ io_stream_tls(struct io_stream *s, SSL *ssl, int server)
 	char peek;
 
 	MUST(s->phase == CLEAR && s->ssl == NULL);
+	/* RFC 3207 s4.2: what came in clear behind STARTTLS is nobody's command. */
+	if (buf_len(&s->in) > 0 ||
+	    (s->touched && recv(s->fd, &peek, 1, MSG_PEEK | MSG_DONTWAIT) > 0)) {
+		SSL_free(ssl);		/* last words go out in clear */
+		return -1;
+	}
 	s->ssl = ssl;
 	SSL_set_fd(ssl, s->fd);
 	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -444,10 +458,6 @@ io_stream_tls(struct io_stream *s, SSL *ssl, int server)
 		SSL_set_accept_state(ssl);
 	else
 		SSL_set_connect_state(ssl);
-	/* RFC 3207 s4.2: what came in clear behind STARTTLS is nobody's command. */
-	if (buf_len(&s->in) > 0 ||
-	    (s->touched && recv(s->fd, &peek, 1, MSG_PEEK | MSG_DONTWAIT) > 0))
-		return -1;
 	buf_fini(&s->in);
 	s->phase = CLEAR_DRAIN;
 	set_reading(s, 0);
@@ -601,21 +611,22 @@ io_stream_connect(struct event_base *base, const struct sockaddr *to, socklen_t 
     void *arg)
 {
 	struct io_stream *s;
-	int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), err;
 
 	if (fd == -1)
 		return NULL;
-	if (local != NULL && bind(fd, local, local_len) == -1)
-		goto out;
-	/* An immediate refusal is reported by `ended`, like a later one. */
-	if (connect(fd, to, len) == -1 && errno != EINPROGRESS && errno != ECONNREFUSED)
-		goto out;
+	if (local != NULL && bind(fd, local, local_len) == -1) {
+		err = errno;
+		close(fd);
+		errno = err;
+		return NULL;
+	}
 	s = create(base, fd, CONNECTING, events, arg);
+	/* An immediate failure is reported by `ended`, like a later one; SO_ERROR forgets it. */
+	if (connect(fd, to, len) == -1 && errno != EINPROGRESS)
+		s->err = errno;
 	set_writing(s, 1);
 	return s;
-out:
-	close(fd);
-	return NULL;
 }
 
 void
@@ -637,8 +648,8 @@ io_stream_finish(struct io_stream **sp)
 {
 	struct io_stream *s = *sp;
 
-	if (s == NULL || (s->phase == ENDED && !s->last_words) || s->phase == CONNECTING || s->phase == HANDSHAKE ||
-	    s->phase == CLEAR_DRAIN) {
+	if (s == NULL || (s->phase == ENDED && !s->last_words) || s->phase == CONNECTING ||
+	    s->phase == HANDSHAKE || s->phase == CLEAR_DRAIN) {
 		io_stream_free(sp);
 		return;
 	}
@@ -656,8 +667,13 @@ void io_stream_want_drain(struct io_stream *s) { s->want_drain = 1; io_stream_pu
 SSL *io_stream_ssl(struct io_stream *s) { return s->ssl; }
 int io_stream_errno(const struct io_stream *s) { return s->err; }
 int io_stream_ssl_error(const struct io_stream *s) { return s->ssl_err; }
-int io_stream_handshaking(const struct io_stream *s) { return s->phase == HANDSHAKE || s->phase == CLEAR_DRAIN; }
 int io_stream_fd(const struct io_stream *s) { return s->fd; }
+
+int
+io_stream_handshaking(const struct io_stream *s)
+{
+	return s->phase == HANDSHAKE || s->phase == CLEAR_DRAIN;
+}
 
 void
 io_stream_input_max(struct io_stream *s, size_t max)

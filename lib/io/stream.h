@@ -46,7 +46,8 @@ struct io_stream_events {
 /* Takes fd. events must outlive the stream. */
 struct io_stream *io_stream_new(struct event_base *, int fd,
 		    const struct io_stream_events *, void *arg);
-/* Connects from local (NULL: any). NULL with errno if there is no socket to be had. */
+/* Connects from local (NULL: any). NULL with errno if there is no socket to be had; a connect
+ * that fails at once is told by `ended`. */
 struct io_stream *io_stream_connect(struct event_base *, const struct sockaddr *, socklen_t,
 		    const struct sockaddr *local, socklen_t local_len,
 		    const struct io_stream_events *, void *arg);

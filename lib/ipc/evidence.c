@@ -41,6 +41,19 @@ put_why(struct buf *b, const struct why *why)
 	buf_add_str(b, why->text);
 }
 
+/* Was the text escaped by its sender? Escaping it again changes nothing but backslashes. */
+static int
+is_escaped(const char *text)
+{
+	char plain[sizeof ((struct why *)0)->text], again[sizeof plain];
+	size_t n = str_copy(plain, text, sizeof plain);
+
+	for (char *p = plain; (p = strchr(p, '\\')) != NULL; )
+		*p = '/';
+	str_escape_to(again, sizeof again, plain, n);
+	return strcmp(again, plain) == 0;
+}
+
 static void
 get_why(struct buf_reader *r, struct why *why)
 {
@@ -51,12 +64,14 @@ get_why(struct buf_reader *r, struct why *why)
 	if (buf_get_str(r, token, sizeof token) == -1 || buf_get_str(r, dsn, sizeof dsn) == -1 ||
 	    buf_get_str(r, text, sizeof text) == -1)
 		return;
-	if ((reason = why_reason_of(token)) == WHY__COUNT) {
+	if ((reason = why_reason_of(token)) == WHY__COUNT || !is_escaped(text)) {
 		r->failed = 1;
 		return;
 	}
-	if (reason != WHY_NONE)
-		why_set_dsn(why, reason, dsn, "%s", text);	/* escapes once more */
+	if (reason == WHY_NONE)
+		return;
+	why_set_dsn(why, reason, dsn, "%s", "");
+	str_copy(why->text, text, sizeof why->text);
 }
 
 static void

@@ -16,7 +16,7 @@
 
 #define FETCH_BACKOFF	300		/* S17: seconds for one (domain, id) */
 #define TXT_PATIENCE	3600		/* S10: so long a failing TXT look-up defers mail */
-#define TXT_FORGOTTEN	(6 * 3600)	/* failures further apart do not add up */
+#define FORGOTTEN	(6 * 3600)	/* failures further apart do not add up */
 
 static const enum sts_state state_of[] = {
 	[STS_MODE_NONE] = STS_NONE,
@@ -75,16 +75,38 @@ cache_read(struct sts_job *job)
 		job->why = why;
 }
 
+/*
+ * S09, S10: what is being tried here failed before, so that mail need not
+ * wait for it any longer. A fetch may fail once, the TXT look-up (id "") for
+ * an hour.
+ */
+static int
+given_up(struct sts_job *job, const char *id, struct why *why)
+{
+	struct sts_cache *cache = job->engine->param.cache;
+	int64_t first, last, now = sts_now();
+
+	if (!sts_cache_failed(cache, job->domain, id, &first, &last, why))
+		return 0;
+	if (now - last > FORGOTTEN || now < first) {
+		sts_cache_forgive(cache, job->domain, id);
+		return 0;
+	}
+	return id[0] != '\0' || now - first > TXT_PATIENCE;
+}
+
 void
 sts_job_known(struct sts_job *job, struct sts_result *r)
 {
-	struct why why;
+	struct why why, failure;
 
 	cache_read(job);
 	why_set(&why, WHY_POLICY_UNAVAILABLE, "the MTA-STS policy of %s is still being fetched",
 	    job->domain);
 	if (job->cached == STS_CACHED_FOUND)
 		result_cached(job, r, STS_TTL_SHORT, &why);
+	else if (job->cached == STS_CACHED_ABSENT && given_up(job, job->id, &failure))
+		result_init(r, STS_FAILED, STS_TTL_SHORT, &failure);
 	else
 		result_init(r, STS_UNKNOWN, 0, &why);
 }
@@ -296,21 +318,14 @@ job_without_record(struct sts_job *job)
 static void
 job_without_answer(struct sts_job *job)
 {
-	struct sts_cache *cache = job->engine->param.cache;
-	int64_t first, last, now = sts_now();
 	enum sts_state state = STS_UNKNOWN;
-	struct why why = job->why;
+	struct why why = job->why, before;
 
 	if (job->cached == STS_CACHED_ABSENT) {
-		if (sts_cache_failed(cache, job->domain, "", &first, &last, &why)) {
-			if (now - last > TXT_FORGOTTEN || now < first)
-				sts_cache_forgive(cache, job->domain, "");
-			else if (now - first > TXT_PATIENCE)
-				state = STS_FAILED;
-		}
-		sts_cache_fail(cache, job->domain, "", now, &job->why);
+		if (given_up(job, "", &before))
+			state = STS_FAILED;
+		sts_cache_fail(job->engine->param.cache, job->domain, "", sts_now(), &why);
 	}
-	why = job->why;
 	job_fall_back(job, state, state == STS_FAILED ? STS_TTL_SHORT : 0, &why);
 }
 

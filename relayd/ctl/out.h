@@ -13,6 +13,7 @@
 
 enum cell {
 	CELL_TEXT,
+	CELL_PATH,		/* a mail address, "" is the null return path */
 	CELL_NUMBER,
 	CELL_SIZE,		/* bytes */
 	CELL_TIME,		/* Unix ms as local date and time */

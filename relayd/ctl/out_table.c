@@ -19,9 +19,15 @@
 static void
 print_text(char to[CELL_CAP], const json_t *j)
 {
-	str_escape_to(to, CELL_CAP, json_string_value(j), json_string_length(j));
-	if (to[0] == '\0')
-		(void)str_copy(to, "<>", CELL_CAP);
+	if (json_string_length(j) > 0)
+		str_escape_to(to, CELL_CAP, json_string_value(j), json_string_length(j));
+}
+
+static void
+print_path(char to[CELL_CAP], const json_t *j)
+{
+	(void)str_copy(to, "<>", CELL_CAP);
+	print_text(to, j);
 }
 
 static void
@@ -110,10 +116,11 @@ static const struct {
 	json_type	 type;
 	void		(*print)(char to[CELL_CAP], const json_t *);
 } cells[] = {
-	[CELL_TEXT] = { JSON_STRING, print_text }, [CELL_NUMBER] = { JSON_INTEGER, print_number },
-	[CELL_SIZE] = { JSON_INTEGER, print_size }, [CELL_TIME] = { JSON_INTEGER, print_time },
-	[CELL_WHEN] = { JSON_INTEGER, print_when }, [CELL_SPAN] = { JSON_INTEGER, print_span },
-	[CELL_YES] = { JSON_TRUE, print_yes }, [CELL_LIST] = { JSON_ARRAY, print_list },
+	[CELL_TEXT] = { JSON_STRING, print_text }, [CELL_PATH] = { JSON_STRING, print_path },
+	[CELL_NUMBER] = { JSON_INTEGER, print_number }, [CELL_SIZE] = { JSON_INTEGER, print_size },
+	[CELL_TIME] = { JSON_INTEGER, print_time }, [CELL_WHEN] = { JSON_INTEGER, print_when },
+	[CELL_SPAN] = { JSON_INTEGER, print_span }, [CELL_YES] = { JSON_TRUE, print_yes },
+	[CELL_LIST] = { JSON_ARRAY, print_list },
 };
 
 int

@@ -54,7 +54,6 @@ octets_to_terminal(const char *p, size_t n)
 		const char *end = memchr(p, '\n', n);
 
 		len = end == NULL ? n : (size_t)(end - p) + 1;
-		n = n < len ? len : n;
 		buf_clear(&b);
 		str_escape(&b, p, len - (end != NULL) - (end > p && end[-1] == '\r'), 4 * len);
 		if (end != NULL)

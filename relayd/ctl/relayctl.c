@@ -30,7 +30,7 @@ static _Noreturn void
 help(void)
 {
 	puts("usage: relayctl [-jV] [-f file] [-s socket] verb ...");
-	(void)verb_list(NULL);
+	(void)verb_list(stdout, NULL);
 	puts("  help");
 	exit(EX_OK);
 }
@@ -69,16 +69,19 @@ socket_of(const char *path)
 static _Noreturn void
 unknown(int argc, char **argv)
 {
-	const char *nearest = verb_nearest(argc, argv);
+	const char *nearest = argc > 1 ? verb_nearest(argc, argv) : NULL;
 
 	if (strcmp(argv[0], "help") == 0)
 		help();
-	fprintf(stderr, "relayctl: unknown verb: %s%s%s", argv[0], argc > 1 ? " " : "",
+	fprintf(stderr, "relayctl: unknown verb: %s%s%s\n", argv[0], argc > 1 ? " " : "",
 	    argc > 1 ? argv[1] : "");
+	if (nearest == NULL && verb_list(stderr, argv[0]) > 0)
+		exit(EX_USAGE);
+	nearest = verb_nearest(argc, argv);
 	if (nearest != NULL)
-		fprintf(stderr, "; did you mean %s?\n", nearest);
+		fprintf(stderr, "relayctl: did you mean %s?\n", nearest);
 	else
-		fputs("; relayctl help lists the verbs\n", stderr);
+		fputs("relayctl: relayctl help lists the verbs\n", stderr);
 	exit(EX_USAGE);
 }
 

@@ -2,7 +2,6 @@
 /* verb: see verb.h. */
 #include "relayd/ctl/verb.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,7 +80,7 @@ is_of_noun(const struct verb *v, const char *noun)
 }
 
 size_t
-verb_list(const char *noun)
+verb_list(FILE *f, const char *noun)
 {
 	char left[128];
 	size_t n = 0;
@@ -90,7 +89,7 @@ verb_list(const char *noun)
 		if (!is_of_noun(verbs[i], noun))
 			continue;
 		(void)str_fmt(left, sizeof left, "%s %s", verbs[i]->name, verbs[i]->args);
-		printf("  %-58s %s\n", left, verbs[i]->usage);
+		fprintf(f, "  %-58s %s\n", left, verbs[i]->usage);
 		n++;
 	}
 	return n;

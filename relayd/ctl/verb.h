@@ -8,6 +8,7 @@
 #define CTL_VERB_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -33,8 +34,8 @@ struct verb {
 
 /* Words argv[0..] -> the verb and how many words it took; NULL if there is none. */
 const struct verb	*verb_find(int argc, char **argv, int *words);
-/* One usage line per verb; of those beginning with noun, or of all if NULL. Returns how many. */
-size_t			 verb_list(const char *noun);
+/* One usage line per verb of this noun ("queue"), or of all if NULL. Returns how many. */
+size_t			 verb_list(FILE *, const char *noun);
 /* The most similar verb, NULL if none is near. */
 const char		*verb_nearest(int argc, char **argv);
 /*

@@ -10,6 +10,7 @@
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/str.h"
+#include "lib/plan/monitor.h"
 #include "relayd/smtp/client_int.h"
 
 static struct client *
@@ -50,7 +51,7 @@ on_input(void *arg)
 		if (got == MAIL_REPLY_BAD)
 			client_fail(c, &why);
 		else
-			client_reply(c, &reply);
+			client_reply(c, &reply, buf_len(in) > 0);
 	}
 }
 
@@ -83,7 +84,8 @@ end_connect(struct client *c, enum io_end how)
 static void
 end_session(struct client *c, enum io_end how)
 {
-	const char *where = client_state_name(c->state);
+	const char *where = c->state == CLIENT_DOT ?
+	    "DOT; the server may have taken the message" : client_state_name(c->state);
 
 	switch (how) {
 	case IO_EOF:
@@ -129,7 +131,7 @@ static const struct io_stream_events stream_events = {
 static int
 lost_on_reuse(const struct client *c)
 {
-	return c->state == CLIENT_MAIL && c->sent > 0;
+	return c->state == CLIENT_MAIL && c->begun > 1;
 }
 
 static void
@@ -263,6 +265,14 @@ client_new(const struct client_param *p, const struct client_events *events, voi
 	c->generation = generation_ref(p->generation);
 	c->route = route_ref(p->route);
 	c->target = &c->route->plan.targets[p->target];
+	c->terms = &c->target->requirement;
+	c->in_clear = p->in_clear;
+	why_clear(&c->refused);
+	if (p->refused != NULL) {
+		c->refused = *p->refused;
+		plan_monitor_requirement(&c->route->plan, &c->target->requirement, &c->monitor);
+		c->terms = &c->monitor;
+	}
 	c->started = clock_mono_ms();
 	why_clear(&c->why);
 	dns_address_print(&p->address, ip, sizeof ip);
@@ -289,6 +299,7 @@ client_free(struct client **cp)
 	event_del(&c->ev_idle);
 	io_stream_free(&c->stream);
 	mail_reply_fini(&c->parser);
+	plan_requirement_fini(&c->monitor);
 	route_unref(&c->route);
 	generation_unref(&c->generation);
 	c->magic = 0;
@@ -298,10 +309,16 @@ client_free(struct client **cp)
 void
 client_give(struct client *c, struct job *job)
 {
-	MUST(c->state == CLIENT_IDLE && c->job == NULL);
+	MUST(c->job == NULL && !c->over);
 	c->job = job;
 	job->given = clock_mono_ms();
-	client_enter(c, CLIENT_ADMIT);
+	if (c->state == CLIENT_IDLE) {
+		client_enter(c, CLIENT_ADMIT);
+		return;
+	}
+	/* The server or the idle timer was faster, and the owner has not heard of it yet. */
+	c->finished = 1;
+	client_kick(c);
 }
 
 void
@@ -315,8 +332,15 @@ const char *client_relay(const struct client *c) { return c->relay; }
 const struct tls_facts *client_facts(const struct client *c) { return &c->facts; }
 const struct plan_target *client_target(const struct client *c) { return c->target; }
 const struct plan *client_plan(const struct client *c) { return &c->route->plan; }
+const struct plan_requirement *client_terms(const struct client *c) { return c->terms; }
 unsigned client_sent(const struct client *c) { return c->sent; }
 int client_spoke(const struct client *c) { return c->spoke; }
+
+const struct why *
+client_refused(const struct client *c)
+{
+	return why_is_set(&c->refused) ? &c->refused : NULL;
+}
 
 uint64_t
 client_key(const struct client *c)

@@ -45,11 +45,16 @@ struct client_param {
 	size_t			 target;	/* index in the plan */
 	struct dns_address	 address;
 	uint16_t		 port;
+	/* Monitor mode: the gate refused the plan's own requirement for this reason; the
+	 * requirement of plan/monitor.h applies instead. NULL: none of that. */
+	const struct why	*refused;
+	/* TLS with this server failed before: stay in clear, if the requirement allows that. */
+	int			 in_clear;
 };
 
 struct client	*client_new(const struct client_param *, const struct client_events *, void *arg);
 void		 client_free(struct client **);		/* cuts; a job in flight is not handed back */
-/* Only between `ready` and the next callback. */
+/* Once after `ready`. A connection that has begun to end meanwhile hands the job back untried. */
 void		 client_give(struct client *, struct job *);
 /* Ends an idle connection with QUIT; `ended` follows. */
 void		 client_quit(struct client *);
@@ -59,6 +64,8 @@ const char			*client_relay(const struct client *);	/* "mx[192.0.2.1]:25" */
 const struct tls_facts		*client_facts(const struct client *);
 const struct plan_target	*client_target(const struct client *);
 const struct plan		*client_plan(const struct client *);
+const struct plan_requirement	*client_terms(const struct client *);	/* what applies here */
+const struct why		*client_refused(const struct client *);	/* monitor mode, else NULL */
 uint64_t			 client_key(const struct client *);	/* plan_requirement_key */
 unsigned			 client_sent(const struct client *);	/* messages so far */
 /* ms from the start of the connection to ready (the c of delays=). */

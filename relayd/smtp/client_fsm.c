@@ -111,7 +111,7 @@ static const uint32_t moves[CLIENT__COUNT] = {
 	[CLIENT_IDLE] = TO(ADMIT) | TO(QUIT),
 	[CLIENT_MAIL] = TO(RCPT) | TO(RSET),
 	[CLIENT_RCPT] = TO(RCPT) | TO(DATA) | TO(RSET),
-	[CLIENT_DATA] = TO(BODY) | TO(RSET),
+	[CLIENT_DATA] = TO(BODY) | TO(DOT) | TO(RSET),
 	[CLIENT_BODY] = TO(DOT),
 	[CLIENT_DOT] = TO(IDLE),
 	[CLIENT_RSET] = TO(IDLE) | TO(QUIT),
@@ -134,7 +134,7 @@ enter_admit(struct client *c)
 {
 	struct why why;
 
-	if (plan_admits(&c->route->plan, &c->target->requirement, &c->facts, &why) == -1)
+	if (plan_admits(&c->route->plan, c->terms, &c->facts, &why) == -1)
 		client_fail(c, &why);
 	else if (c->job != NULL)
 		client_enter(c, client_xfer_begin(c));
@@ -157,11 +157,14 @@ enter_idle(struct client *c)
 	client_kick(c);
 }
 
+/* A message that was given up must not reach its dot by what is still buffered. */
 static void
-enter_closed(struct client *c)
+enter_closed(struct client *c, enum client_state from)
 {
 	client_xfer_drop(c);
-	if (c->stream != NULL)
+	if (from == CLIENT_BODY || from == CLIENT_DOT)
+		io_stream_free(&c->stream);
+	else
 		io_stream_finish(&c->stream);
 	client_kick(c);
 }
@@ -170,10 +173,11 @@ void
 client_enter(struct client *c, enum client_state next)
 {
 	const char *host = c->generation->conf->hostname;
+	enum client_state from = c->state;
 
-	if (c->state == CLIENT_CLOSED)
+	if (from == CLIENT_CLOSED)
 		return;
-	MUST(next < CLIENT__COUNT && client_may_move(c->state, next));
+	MUST(next < CLIENT__COUNT && client_may_move(from, next));
 	c->state = next;
 	if (steps[next].seconds > 0)
 		io_stream_deadline(c->stream, steps[next].seconds * 1000LL);
@@ -204,7 +208,7 @@ client_enter(struct client *c, enum client_state next)
 		client_xfer_continue(c);
 		break;
 	case CLIENT_CLOSED:
-		enter_closed(c);
+		enter_closed(c, from);
 		break;
 	case CLIENT_CONNECT:
 	case CLIENT_BANNER:
@@ -218,20 +222,57 @@ client_enter(struct client *c, enum client_state next)
 	}
 }
 
+/*
+ * HARDENING C4: is another reply due already, which was read along with the
+ * last one? Only of a pipelined group. IDLE and BODY judge what comes.
+ */
+static int
+may_follow(const struct client *c)
+{
+	switch (c->state) {
+	case CLIENT_MAIL:
+	case CLIENT_RCPT:
+	case CLIENT_DATA:
+		return c->pipelined;
+	case CLIENT_IDLE:
+	case CLIENT_BODY:
+	case CLIENT_QUIT:
+	case CLIENT_CLOSED:
+		return 1;
+	case CLIENT_CONNECT:
+	case CLIENT_BANNER:
+	case CLIENT_EHLO:
+	case CLIENT_HELO:
+	case CLIENT_STARTTLS:
+	case CLIENT_HANDSHAKE:
+	case CLIENT_TLS_EHLO:
+	case CLIENT_ADMIT:
+	case CLIENT_DOT:
+	case CLIENT_RSET:
+	case CLIENT__COUNT:
+		break;
+	}
+	return 0;
+}
+
 void
-client_reply(struct client *c, const struct mail_reply *r)
+client_reply(struct client *c, const struct mail_reply *r, int more)
 {
 	enum client_state next;
 
 	MUST(c->magic == CLIENT_MAGIC && c->state < CLIENT__COUNT);
 	log_debug("%s: %s <- %d %s", c->relay, steps[c->state].name, r->code, r->text);
 	/* A server may give up on us while the text is still on its way. */
-	if (c->state == CLIENT_BODY)
+	if (c->state == CLIENT_BODY ||
+	    (c->state == CLIENT_DOT && io_stream_unsent(c->stream) > 0))
 		next = client_xfer_early(c, r);
 	else
 		next = steps[c->state].on_reply(c, r);
 	if (c->state != CLIENT_CLOSED)
 		client_enter(c, next);
+	if (more && !may_follow(c))
+		client_failf(c, WHY_PROTOCOL_ERROR, "a reply came unasked behind %d %s", r->code,
+		    r->text);
 }
 
 const char *

@@ -36,6 +36,10 @@ struct client {
 	struct generation		*generation;
 	struct route			*route;
 	const struct plan_target	*target;
+	const struct plan_requirement	*terms;		/* the target's, or monitor's */
+	struct plan_requirement		 monitor;
+	struct why			 refused;	/* set in monitor mode */
+	int				 in_clear;
 	struct io_stream		*stream;
 	struct event			 ev_kick;	/* what must not happen inside a call */
 	struct event			 ev_idle;
@@ -59,13 +63,14 @@ struct client {
 	uint64_t			 sent_bytes;
 	struct client_read		*reading;	/* on its way, NULL if none */
 	int				 finished;	/* the job is settled, report it */
-	unsigned			 sent;
+	unsigned			 begun, sent;	/* messages begun, and taken by the server */
 };
 
 /* client_fsm.c */
 void	client_enter(struct client *, enum client_state);
 int	client_may_move(enum client_state from, enum client_state to);
-void	client_reply(struct client *, const struct mail_reply *);
+/* more: bytes of a further reply were there before this one was looked at. */
+void	client_reply(struct client *, const struct mail_reply *, int more);
 const char *client_state_name(enum client_state);
 unsigned client_state_seconds(enum client_state);
 

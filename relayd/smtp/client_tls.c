@@ -14,15 +14,15 @@
 enum client_state
 client_tls_offer(struct client *c)
 {
-	if (c->ehlo.starttls || c->target->requirement.level != PLAN_PLAINTEXT)
+	if (c->terms->level != PLAN_PLAINTEXT)
 		return CLIENT_STARTTLS;
-	return CLIENT_ADMIT;
+	return c->ehlo.starttls && !c->in_clear ? CLIENT_STARTTLS : CLIENT_ADMIT;
 }
 
 static enum client_state
 not_offered(struct client *c, const struct mail_reply *r)
 {
-	if (c->target->requirement.level == PLAN_PLAINTEXT)
+	if (c->terms->level == PLAN_PLAINTEXT && r->code >= 400 && r->code != 421)
 		return CLIENT_ADMIT;
 	if (c->ehlo.starttls_mangled)
 		return client_failf(c, WHY_STARTTLS_MANGLED,
@@ -43,7 +43,7 @@ client_tls_start(struct client *c, const struct mail_reply *r)
 
 	if (r->code != 220)
 		return not_offered(c, r);
-	ssl = tls_client_session(c->generation->tls, &c->target->requirement.want, &why);
+	ssl = tls_client_session(c->generation->tls, &c->terms->want, &why);
 	if (ssl == NULL)
 		return client_fail(c, &why);
 	/* RFC 3207 s4.2, HARDENING C2 */
@@ -58,7 +58,7 @@ void
 client_tls_secured(struct client *c)
 {
 	tls_facts_read(io_stream_ssl(c->stream), c->generation->tls,
-	    &c->target->requirement.want, &c->facts);
+	    &c->terms->want, &c->facts);
 	client_enter(c, CLIENT_TLS_EHLO);
 }
 

@@ -74,6 +74,7 @@ client_xfer_begin(struct client *c)
 
 	c->rcpt = c->accepted = 0;
 	c->mail_ok = 0;
+	c->begun++;
 	if (acceptable(c, &why) == -1) {
 		job_settle_open(c->job, JOB_FAILED, &why, NULL);
 		c->finished = 1;
@@ -124,10 +125,22 @@ over(struct client *c, enum client_state next)
 	return next;
 }
 
-/* 421: the server ends the session (RFC 5321 s3.8); what is open waits. */
-static enum client_state
-hung_up(struct client *c, const struct mail_reply *reply)
+/*
+ * No way on with this connection. 421: the server ends the session (RFC 5321
+ * s3.8). 354 where no text is due: whatever we said next it would take for text.
+ */
+static int
+is_end(const struct mail_reply *reply)
 {
+	return reply->code == 421 || reply->code / 100 == 1 || reply->code / 100 == 3;
+}
+
+static enum client_state
+end_session(struct client *c, const struct mail_reply *reply)
+{
+	if (reply->code != 421)
+		return client_failf(c, WHY_PROTOCOL_ERROR, "unexpected reply (%s): %d %s",
+		    client_state_name(c->state), reply->code, reply->text);
 	judge_open(c, reply);
 	return client_failf(c, WHY_REMOTE_DEFERRED, "%d %s", reply->code, reply->text);
 }
@@ -137,8 +150,8 @@ hung_up(struct client *c, const struct mail_reply *reply)
 enum client_state
 client_xfer_mail(struct client *c, const struct mail_reply *reply)
 {
-	if (reply->code == 421)
-		return hung_up(c, reply);
+	if (is_end(reply))
+		return end_session(c, reply);
 	c->mail_ok = reply->code / 100 == 2;
 	if (!c->mail_ok) {
 		judge_open(c, reply);
@@ -156,8 +169,8 @@ client_xfer_rcpt(struct client *c, const struct mail_reply *reply)
 {
 	struct job_result *r = &c->job->results[c->rcpt];
 
-	if (reply->code == 421)
-		return hung_up(c, reply);
+	if (is_end(reply))
+		return end_session(c, reply);
 	if (r->fate == JOB_OPEN && reply->code / 100 == 2)
 		c->accepted++;		/* stays open until the dot */
 	else if (r->fate == JOB_OPEN)
@@ -180,14 +193,16 @@ client_xfer_rcpt(struct client *c, const struct mail_reply *reply)
 enum client_state
 client_xfer_data(struct client *c, const struct mail_reply *reply)
 {
-	if (reply->code == 421)
-		return hung_up(c, reply);
 	if (reply->code == 354 && c->accepted > 0)
 		return CLIENT_BODY;
-	if (reply->code == 354)		/* text without a recipient: there is no good way on */
-		return client_failf(c, WHY_PROTOCOL_ERROR, "354 without a recipient");
-	if (reply->code / 100 == 2 || reply->code / 100 == 3)
-		return client_failf(c, WHY_PROTOCOL_ERROR, "DATA: %d %s", reply->code, reply->text);
+	if (reply->code == 354 && c->mail_ok) {
+		/* RFC 2920 s3.1: all recipients were refused; an empty text ends it. */
+		buf_adds(io_stream_out(c->stream), ".\r\n");
+		io_stream_push(c->stream);
+		return CLIENT_DOT;
+	}
+	if (is_end(reply) || reply->code / 100 == 2)
+		return end_session(c, reply);
 	judge_open(c, reply);
 	return over(c, CLIENT_RSET);
 }
@@ -195,10 +210,10 @@ client_xfer_data(struct client *c, const struct mail_reply *reply)
 enum client_state
 client_xfer_dot(struct client *c, const struct mail_reply *reply)
 {
+	if (is_end(reply))
+		return end_session(c, reply);
 	if (reply->code / 100 != 2) {
 		judge_open(c, reply);
-		if (reply->code == 421)
-			return hung_up(c, reply);
 		return over(c, CLIENT_IDLE);
 	}
 	for (size_t i = 0; i < c->job->msg->nrcpts; i++) {
@@ -212,7 +227,7 @@ client_xfer_dot(struct client *c, const struct mail_reply *reply)
 		str_fmt(r->reply, sizeof r->reply, "%d %s%s%s", reply->code, reply->dsn,
 		    reply->dsn[0] != '\0' ? " " : "", reply->text);
 	}
-	c->sent++;
+	c->sent += c->accepted > 0;
 	return over(c, CLIENT_IDLE);
 }
 
@@ -256,6 +271,11 @@ on_chunk(void *arg, const struct why *why, const char *data, size_t n)
 	c->reading = NULL;
 	if (why_is_set(why)) {
 		client_fail(c, why);
+		return;
+	}
+	if (n == 0 && c->sent_bytes != c->body->size) {
+		why_set(&local, WHY_CORRUPT, "stored text ends too early");
+		client_fail(c, &local);
 		return;
 	}
 	if (n == 0) {

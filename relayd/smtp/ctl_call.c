@@ -79,6 +79,15 @@ ctl_call_fail(struct ctl_call *c, const struct why *why)
 	ctl_call_refuse(c, &r);
 }
 
+void
+ctl_call_stuck(struct ctl_call *c)
+{
+	struct why why;
+
+	(void)why_set(&why, WHY_CORRUPT, "many damaged rows in a row, the rest is not shown");
+	ctl_call_fail(c, &why);
+}
+
 /* ---- errands ---- */
 
 static struct ctl_errand *

@@ -65,6 +65,8 @@ void	ctl_call_end(struct ctl_call *, uint64_t count, json_t *more);
 void	ctl_call_refuse(struct ctl_call *, const struct ctl_refusal *);
 /* The store could not. */
 void	ctl_call_fail(struct ctl_call *, const struct why *);
+/* A page that is empty although more is said to follow: there is no way on. */
+void	ctl_call_stuck(struct ctl_call *);
 
 /* --- for verbs: the store, see store.h; messages and bodies are the callback's --- */
 typedef void ctl_loaded_fn(struct ctl_call *, const struct why *, struct store_message **, size_t,

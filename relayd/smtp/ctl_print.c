@@ -174,7 +174,7 @@ ctl_print_plan(const struct plan *p)
 	set_mono(o, "expires", p->expires);
 	set(o, "mx_secure", json_boolean(p->mx_secure));
 	set_text(o, "sts", sts_states[p->sts_state]);
-	set_text(o, "sts_id", p->sts_id);
+	set_text(o, "sts_id", p->sts_id[0] != '\0' ? p->sts_id : NULL);
 	set(o, "port", json_integer(p->port));
 	return o;
 }

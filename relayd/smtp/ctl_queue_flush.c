@@ -149,15 +149,18 @@ on_page(struct ctl_call *c, const struct why *why, struct store_message **msgs, 
 	struct flush *f = c->state;
 
 	MUST(n <= PAGE && f->nmsgs == 0);
-	memcpy(f->msgs, msgs, n * sizeof *msgs);
+	if (n > 0)
+		memcpy(f->msgs, msgs, n * sizeof *msgs);
 	f->nmsgs = n;
-	f->more = more && n > 0 && !c->values[FLUSH_ID].given;
+	f->more = more && !c->values[FLUSH_ID].given;
 	f->why = *why;
 	for (size_t i = 0; i < n; i++) {
 		f->after = msgs[i]->id;
 		write_message(c, msgs[i]);
 	}
-	if (f->pending == 0)
+	if (n == 0 && f->more && !why_is_set(why))
+		ctl_call_stuck(c);
+	else if (f->pending == 0)
 		page_done(c);
 }
 

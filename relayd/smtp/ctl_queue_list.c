@@ -86,7 +86,9 @@ on_page(struct ctl_call *c, const struct why *why, struct store_message **msgs, 
 		ctl_call_fail(c, why);
 	else if (is_full(c) && (more || shown < n))
 		end_full(c);
-	else if (more && n > 0)
+	else if (more && n == 0)
+		ctl_call_stuck(c);
+	else if (more)
 		ctl_call_next(c);
 	else
 		ctl_call_end(c, l->count, NULL);

@@ -27,7 +27,7 @@ static const struct ctl_arg args[] = {
 	{ .key = NULL },
 };
 
-enum stage { STAGE_FETCH, STAGE_RCPTS, STAGE_LOAD_BODY, STAGE_BODY, STAGE_END };
+enum stage { STAGE_FETCH, STAGE_RCPTS, STAGE_DESTS, STAGE_LOAD_BODY, STAGE_BODY, STAGE_END };
 
 struct show {
 	enum stage		 stage;
@@ -79,24 +79,34 @@ seen_before(const struct store_message *m, size_t i)
 static void
 show_rcpt(struct ctl_call *c, size_t i)
 {
-	struct show *s = c->state;
-	const struct store_rcpt *r = &s->msg->rcpts[i];
-	const struct dest *d = map_gets(c->house->sched->dests, r->dest);
+	const struct store_message *m = ((struct show *)c->state)->msg;
 
-	ctl_call_line(c, ctl_print_recipient(c->house->sched, s->msg, r));
-	if (d != NULL && ctl_state_of(c->house->sched, r) == CTL_BLOCKED && !seen_before(s->msg, i))
-		ctl_call_line(c, ctl_print_dest(d));
+	ctl_call_line(c, ctl_print_recipient(c->house->sched, m, &m->rcpts[i]));
 }
 
 static void
-step_rcpts(struct ctl_call *c)
+show_block(struct ctl_call *c, size_t i)
+{
+	const struct store_message *m = ((struct show *)c->state)->msg;
+	const struct dest *d = map_gets(c->house->sched->dests, m->rcpts[i].dest);
+
+	if (d != NULL && ctl_state_of(c->house->sched, &m->rcpts[i]) == CTL_BLOCKED &&
+	    !seen_before(m, i))
+		ctl_call_line(c, ctl_print_dest(d));
+}
+
+/* Some of the recipients; behind the last one comes another stage. */
+static void
+step_rcpts(struct ctl_call *c, void (*show)(struct ctl_call *, size_t), enum stage then)
 {
 	struct show *s = c->state;
 
 	for (size_t i = 0; i < RCPTS_A_STEP && s->rcpt < s->msg->nrcpts; i++)
-		show_rcpt(c, s->rcpt++);
-	if (s->rcpt == s->msg->nrcpts)
-		s->stage = c->values[SHOW_BODY].number ? STAGE_LOAD_BODY : STAGE_END;
+		show(c, s->rcpt++);
+	if (s->rcpt == s->msg->nrcpts) {
+		s->rcpt = 0;
+		s->stage = then;
+	}
 	ctl_call_next(c);
 }
 
@@ -163,7 +173,10 @@ show_step(struct ctl_call *c)
 		ctl_call_fetch(c, c->values[SHOW_ID].number, on_message);
 		break;
 	case STAGE_RCPTS:
-		step_rcpts(c);
+		step_rcpts(c, show_rcpt, STAGE_DESTS);
+		break;
+	case STAGE_DESTS:
+		step_rcpts(c, show_block, c->values[SHOW_BODY].number ? STAGE_LOAD_BODY : STAGE_END);
 		break;
 	case STAGE_LOAD_BODY:
 		ctl_call_body(c, s->msg->id, on_body);

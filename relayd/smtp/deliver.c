@@ -13,6 +13,14 @@
 
 #define ADDRESSES_PER_HOST	5	/* HARDENING C6 */
 
+/*
+ * How an address is tried: as the plan asks; in monitor mode behind the
+ * gate's refusal as an opportunistic MTA would; and, where that or an
+ * exception allows plaintext, in clear once TLS has failed. Each is a
+ * connection of its own.
+ */
+enum rung { RUNG_PLAN, RUNG_MONITOR, RUNG_CLEAR };
+
 struct deliver {
 	const struct deliver_events	*events;
 	void				*arg;
@@ -20,6 +28,8 @@ struct deliver {
 	struct client			*client;
 	size_t				 order[PLAN_HOSTS_MAX];
 	size_t				 at, address;	/* position of the walk */
+	enum rung			 rung;
+	struct why			 refused;	/* monitor mode: what the gate said */
 	int				 was_ready;
 	struct why			 why;		/* the reason that says most so far */
 	struct event			 ev_step;
@@ -65,6 +75,24 @@ step(struct deliver *d)
 
 /* ---- one connection ---- */
 
+/* Only a failure of security leads to a weaker connection, and only where the plan says so. */
+static void
+next_rung(struct deliver *d, const struct client *c, const struct why *why)
+{
+	int security = why_tlsrpt(why->reason)[0] != '\0';
+
+	if (security && d->rung == RUNG_PLAN && plan_of(d)->monitor) {
+		d->refused = *why;
+		d->rung = RUNG_MONITOR;
+	} else if (security && d->rung != RUNG_CLEAR && client_terms(c)->level == PLAN_PLAINTEXT) {
+		d->rung = RUNG_CLEAR;
+	} else {
+		d->rung = RUNG_PLAN;
+		why_clear(&d->refused);
+		d->address++;
+	}
+}
+
 static void
 on_ready(void *arg, struct client *c)
 {
@@ -94,8 +122,8 @@ on_ended(void *arg, struct client *c, const struct why *why)
 	}
 	remember(d, why);
 	delivlog_host(plan_of(d)->domain, client_relay(c), client_target(c), client_facts(c), why);
+	next_rung(d, c, why);
 	client_free(&d->client);
-	d->address++;
 	step(d);
 }
 
@@ -110,8 +138,18 @@ dial(struct deliver *d, size_t target)
 		.base = d->p.base, .store = d->p.store, .generation = d->p.generation,
 		.route = d->p.route, .target = target, .port = plan_of(d)->port,
 		.address = plan_of(d)->targets[target].host.addresses[d->address],
+		.in_clear = d->rung == RUNG_CLEAR,
 	};
+	const struct plan_target *t = &plan_of(d)->targets[target];
 
+	/* The plan refuses this host altogether (plan/plan.h): only monitor mode goes on. */
+	if (t->requirement.level == PLAN_NO_LEVEL && d->rung == RUNG_PLAN) {
+		d->refused = t->why;
+		d->rung = RUNG_MONITOR;
+		delivlog_host(plan_of(d)->domain, t->host.name, t, NULL, &t->why);
+	}
+	if (why_is_set(&d->refused))
+		p.refused = &d->refused;
 	d->client = client_new(&p, &client_events, d);
 }
 
@@ -153,6 +191,7 @@ deliver_new(const struct deliver_param *p, const struct deliver_events *events, 
 	generation_ref(d->p.generation);
 	route_ref(d->p.route);
 	why_clear(&d->why);
+	why_clear(&d->refused);
 	event_assign(&d->ev_step, p->base, -1, 0, on_step, d);
 	shuffle(d);
 	step(d);
@@ -205,7 +244,8 @@ deliver_fits(const struct deliver *d, const struct plan *p)
 		const struct plan_target *t = &p->targets[i];
 
 		if (t->usable && strcmp(t->host.name, client_target(c)->host.name) == 0)
-			return plan_requirement_key(&t->requirement) == client_key(c);
+			return plan_requirement_key(&t->requirement) == client_key(c) &&
+			    (client_refused(c) == NULL || p->monitor);
 	}
 	return 0;
 }

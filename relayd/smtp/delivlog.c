@@ -66,7 +66,7 @@ static const struct plan_requirement *
 requirement_of(const struct delivlog_attempt *a)
 {
 	if (a->client != NULL)
-		return &client_target(a->client)->requirement;
+		return client_terms(a->client);
 	if (a->plan != NULL && a->plan->verdict == PLAN_GO && a->plan->ntargets > 0)
 		return &a->plan->targets[0].requirement;
 	return NULL;
@@ -76,6 +76,7 @@ struct record {
 	char	 qid[MAIL_QUEUE_ID_LEN + 1], delay[24], a[24], b[24], c[24], d[24];
 	char	 text[TEXT_MAX + 1], dsn[12];
 	const char *relay, *policy, *level, *cert, *tls, *exception, *token;
+	const char *would, *would_token, *wanted;	/* monitor mode: what enforcing would have done */
 };
 
 static void
@@ -118,6 +119,11 @@ fill(struct record *out, const struct job *j, size_t i, enum delivlog_status sta
 	out->exception = req != NULL && req->exception[0] != '\0' ? req->exception : NULL;
 	out->cert = f != NULL ? cert_word(f) : NULL;
 	out->tls = f != NULL && f->encrypted ? f->protocol : f != NULL ? "none" : NULL;
+	if (a->client != NULL && client_refused(a->client) != NULL) {
+		out->would = "refuse";
+		out->would_token = why_token(client_refused(a->client)->reason);
+		out->wanted = plan_level_name(client_target(a->client)->requirement.level);
+	}
 	out->token = status != DELIVLOG_SENT ? why_token(r->why.reason) : NULL;
 }
 
@@ -142,6 +148,9 @@ render(struct buf *b, const struct record *rec, const char *to, enum delivlog_st
 	add_key(b, "tls", rec->tls);
 	add_key(b, "cert", rec->cert);
 	add_key(b, "exception", rec->exception);
+	add_key(b, "would", rec->would);
+	add_key(b, "would_reason", rec->would_token);
+	add_key(b, "wanted", rec->wanted);
 	add_key(b, "reason", rec->token);
 	if (status != DELIVLOG_SENT && result[0] != '\0')
 		add_key(b, "result", result);
@@ -179,7 +188,11 @@ delivlog_attempt(const struct job *j, size_t i, enum delivlog_status status,
 			LOG_STR("cert_sha256", a->client != NULL &&
 			    client_facts(a->client)->fingerprint[0] ?
 			    client_facts(a->client)->fingerprint : NULL),
-			LOG_STR("exception", rec.exception), LOG_STR("reason", rec.token),
+			LOG_STR("exception", rec.exception), LOG_STR("would", rec.would),
+			LOG_STR("would_reason", rec.would_token), LOG_STR("wanted", rec.wanted),
+			LOG_STR("would_text", rec.would != NULL ?
+			    client_refused(a->client)->text : NULL),
+			LOG_STR("reason", rec.token),
 			LOG_STR("result", result[0] != '\0' ? result : NULL),
 			LOG_NUM("try", rcpt->tries + 1),
 		};

@@ -33,7 +33,7 @@ struct intake {
 	struct buf			 text;		/* not yet spilled */
 	struct store_spool		*spool;
 	unsigned			 appending;
-	int				 waiting, committing, judged, dead;
+	int				 waiting, committing, judged;
 	uint64_t			 octets, spilled;
 	struct mail_answer		 refusal;	/* code 0: none so far */
 	char				 marker[300];
@@ -136,14 +136,22 @@ intake_begin(struct intake *in, struct mail_received *trace)
 	mail_datain_init(&in->in, &param);
 }
 
+/* What was to be stored is dropped. An aborted spool answers no append any more. */
+static void
+forget_text(struct intake *in)
+{
+	buf_fini(&in->text);
+	in->store->ops->spool_abort(&in->spool);
+	in->appending = 0;
+}
+
 /* The first reason to refuse is the one that is told; the text is read on and dropped. */
 static void
 refuse(struct intake *in, const struct mail_answer *a)
 {
 	if (in->refusal.code == 0)
 		in->refusal = *a;
-	buf_fini(&in->text);
-	in->store->ops->spool_abort(&in->spool);
+	forget_text(in);
 }
 
 static void
@@ -166,12 +174,7 @@ on_appended(void *arg, const struct why *why)
 	struct intake *in = arg;
 
 	in->appending--;
-	if (in->dead) {
-		if (in->appending == 0)
-			free(in);
-		return;
-	}
-	if (why_is_set(why) && in->refusal.code == 0) {
+	if (why_is_set(why) && !in->committing) {	/* else the put fails for it */
 		struct mail_answer a;
 
 		mail_answer_set(&a, why->reason == WHY_LOCAL_SPACE ? 452 : 451, why->dsn, "%s",
@@ -207,7 +210,8 @@ check_size(struct intake *in)
 	struct mail_answer a;
 	uint64_t max = in->generation->conf->queue.max_message;
 
-	if (in->refusal.code != 0 || in->octets <= max)
+	/* RFC 1870 s5: neither stuffed dots nor our own trace field count. */
+	if (in->refusal.code != 0 || in->in.size <= max)
 		return;
 	mail_answer_set(&a, 552, "5.3.4", "the message is larger than %llu bytes",
 	    (unsigned long long)max);
@@ -246,13 +250,10 @@ intake_octets(const struct intake *in)
 static void
 destroy(struct intake *in)
 {
-	buf_fini(&in->text);
-	in->store->ops->spool_abort(&in->spool);
+	forget_text(in);
 	store_message_free(&in->msg);
 	generation_unref(&in->generation);
-	in->dead = 1;
-	if (in->appending == 0)
-		free(in);
+	free(in);
 }
 
 static void

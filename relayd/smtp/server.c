@@ -92,6 +92,8 @@ server_reject(struct server *s, const char *verb, const struct mail_answer *a, c
 	    verb, s->text, a->code, a->dsn, a->text, rcpt != NULL ? rcpt : "", server_protocol(s),
 	    s->helo);
 	log_event(LOG_LVL_INFO, "smtpd", "reject", text, kv, LENGTH(kv));
+	if (a->code >= 500)
+		s->errors++;
 	server_answer(s, a);
 }
 
@@ -118,9 +120,14 @@ set_deadline(struct server *s)
 {
 	const struct conf *conf = s->generation->conf;
 	int64_t ms = conf->limits.idle;
+	int in_line = buf_len(io_stream_in(s->stream)) > 0;
 
-	if (buf_len(io_stream_in(s->stream)) > 0)
-		ms = conf->limits.command;	/* in the middle of a line */
+	/* HARDENING I7: one deadline for a line, however many pieces it comes in. */
+	if (in_line && s->in_line)
+		return;
+	s->in_line = in_line;
+	if (in_line)
+		ms = conf->limits.command;
 	else if (admission_stressed(s->house->admission, conf))
 		ms = STRESSED_MS;
 	io_stream_deadline(s->stream, ms);
@@ -144,6 +151,7 @@ next_line(struct server *s)
 	len = (size_t)(lf - data);
 	if (len > 0 && data[len - 1] == '\r')
 		len--;			/* a bare LF ends a command, too: nothing follows from it */
+	s->in_line = 0;
 	server_command(s, data, len);
 	return 1;
 }
@@ -236,13 +244,27 @@ turn_away(int fd, const char *text, const struct mail_answer *a)
 	close(fd);
 }
 
+/* HARDENING I5: who talks before the greeting does not listen to us either. */
+static int
+spoke_too_soon(const struct server *s)
+{
+	char peek;
+
+	if (s->client != NULL && s->client->profile == CONF_PROFILE_APPLIANCE)
+		return 0;
+	return recv(io_stream_fd(s->stream), &peek, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 static void
 begin(struct server *s)
 {
 	SSL *ssl;
 
 	if (s->listen->tls != CONF_LISTEN_IMPLICIT) {
-		greet(s);
+		if (spoke_too_soon(s))
+			server_close(s, 554, "5.5.0", "nothing may be sent before the greeting");
+		else
+			greet(s);
 		return;
 	}
 	ssl = tls_server_session(s->tls);

@@ -44,6 +44,7 @@ do_ehlo(struct server *s, const struct mail_command *c)
 {
 	if (pipelined_badly(s, "EHLO"))
 		return;
+	s->junk++;
 	server_reset(s);
 	str_copy(s->helo, c->helo, sizeof s->helo);
 	s->esmtp = c->verb == MAIL_VERB_EHLO;
@@ -74,11 +75,14 @@ do_starttls(struct server *s, const struct mail_command *c)
 		server_reply(s, 454, "4.7.0", "TLS is not available for a temporary reason");
 		return;
 	}
+	if (io_stream_tls(s->stream, ssl, 1) == -1) {
+		server_close(s, 554, "5.5.0", "nothing may follow STARTTLS before its reply");
+		return;
+	}
+	/* Leaves in clear: the handshake begins behind what is buffered. */
 	server_reply(s, 220, "2.0.0", "ready to start TLS");
 	s->state = SERVER_HANDSHAKE;
 	io_stream_deadline(s->stream, HANDSHAKE_MS);
-	if (io_stream_tls(s->stream, ssl, 1) == -1)
-		server_close(s, 554, "5.5.0", "nothing may follow STARTTLS before its reply");
 }
 
 /* ---- a transaction ---- */
@@ -103,7 +107,6 @@ may_send(struct server *s, const struct mail_command *c, struct mail_answer *a)
 		return mail_answer_set(a, 452, "4.3.1", "the queue is short of disk space");
 	return 0;
 }
-
 
 static void
 do_mail(struct server *s, const struct mail_command *c)
@@ -136,12 +139,10 @@ do_rcpt(struct server *s, const struct mail_command *c)
 	if (s->client == NULL) {
 		mail_answer_set(&a, 550, "5.7.1", "client %s may not relay mail here", s->ip);
 		server_reject(s, "RCPT", &a, c->path);
-		s->errors++;
 		return;
 	}
 	if (intake_rcpt(s->intake, c, &a) == -1) {
 		server_reject(s, "RCPT", &a, c->path);
-		s->errors++;
 		return;
 	}
 	s->state = SERVER_RCPT;
@@ -162,6 +163,7 @@ do_data(struct server *s, const struct mail_command *c)
 static void
 do_rset(struct server *s, const struct mail_command *c)
 {
+	s->junk++;
 	server_reset(s);
 	server_reply(s, 250, "2.0.0", "Ok");
 }
@@ -200,6 +202,13 @@ do_not_here(struct server *s, const struct mail_command *c)
 	server_reply(s, 502, "5.5.1", "not implemented");
 }
 
+/* Octets follow that are no commands, and nobody was invited to send them. */
+static void
+do_bdat(struct server *s, const struct mail_command *c)
+{
+	server_close(s, 502, "5.5.1", "BDAT is not offered");
+}
+
 static void
 do_foreign(struct server *s, const struct mail_command *c)
 {
@@ -226,7 +235,7 @@ static const struct {
 	[MAIL_VERB_VRFY] = { do_vrfy, ALWAYS, "" },
 	[MAIL_VERB_HELP] = { do_help, ALWAYS, "" },
 	[MAIL_VERB_QUIT] = { do_quit, ALWAYS, "" },
-	[MAIL_VERB_BDAT] = { do_not_here, ALWAYS, "" },
+	[MAIL_VERB_BDAT] = { do_bdat, ALWAYS, "" },
 	[MAIL_VERB_EXPN] = { do_not_here, ALWAYS, "" },
 	[MAIL_VERB_AUTH] = { do_not_here, ALWAYS, "" },
 	[MAIL_VERB_UNKNOWN] = { do_not_here, ALWAYS, "" },
@@ -259,11 +268,9 @@ server_command(struct server *s, const char *line, size_t len)
 
 	/* The line is read; handlers look at what follows it. */
 	buf_drop(in, len + (line[len] == '\r') + 1);
-	if (cmd.verb == MAIL_VERB_FOREIGN) {
-		do_foreign(s, &cmd);
-		return;
-	}
-	if (rc == -1) {
+	if (cmd.verb == MAIL_VERB_FOREIGN || cmd.verb == MAIL_VERB_BDAT) {
+		verbs[cmd.verb].run(s, &cmd);	/* well-formed or not */
+	} else if (rc == -1) {
 		s->errors++;
 		server_answer(s, &a);
 	} else if ((verbs[cmd.verb].states & 1u << s->state) == 0) {

@@ -39,6 +39,7 @@ struct server {
 	char				 ip[64], text[80];	/* "unknown[ip]" */
 	char				 helo[MAIL_HELO_MAX + 1];
 	int				 esmtp, spoke, draining;
+	int				 in_line;	/* the clock of a started line is running */
 	char				 tls_text[80];	/* "" in clear */
 	unsigned			 errors, junk, messages;
 	int64_t				 text_began;
@@ -52,8 +53,9 @@ void	server_answer(struct server *, const struct mail_answer *);
 void	server_close(struct server *, int code, const char *dsn, const char *fmt, ...)
 	    __attribute__((format(printf, 4, 5)));
 void	server_reset(struct server *);		/* ends the transaction, if there is one */
+/* Answers and leaves a NOQUEUE record; 5yz counts as an error. */
 void	server_reject(struct server *, const char *verb, const struct mail_answer *,
-	    const char *rcpt);		/* answers and leaves a NOQUEUE record */
+	    const char *rcpt);
 const char *server_protocol(const struct server *);	/* "ESMTPS" */
 
 /* server_cmd.c */

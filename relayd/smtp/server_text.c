@@ -58,6 +58,8 @@ server_text_input(struct server *s)
 	case INTAKE_END:
 		s->state = SERVER_COMMIT;
 		io_stream_deadline(s->stream, 0);	/* the store answers, sooner or later */
+		/* Whoever hangs up behind the dot is told what became of it all the same. */
+		io_stream_pause(s->stream);
 		intake_commit(s->intake, server_protocol(s), s->tls_text);
 		break;
 	case INTAKE_ABUSE:

@@ -180,6 +180,18 @@ class Relayd:
                 return pid
         return None
 
+    def check(self, path=None):
+        """relayd -n, by the user it runs as."""
+        uid, gid = proc.unprivileged()
+        drop = {"user": uid, "group": gid, "extra_groups": []} if os.getuid() == 0 else {}
+        return subprocess.run(
+            [self.program("relayd"), "-n", "-f", path or self.conf_path],
+            capture_output=True,
+            text=True,
+            check=False,
+            **drop,
+        )
+
     # ---- its log ----
 
     def size(self):

@@ -100,11 +100,11 @@ START_TEST(writes_json)
 	ck_assert_str_eq(contents(),
 	    "{\"ts\":\"2026-11-22T00:07:43.123Z\",\"host\":\"mx\","
 	    "\"proc\":\"relayd/qmgr\",\"pid\":1,"
-	    "\"level\":\"notice\",\"event\":\"delivery\",\"qid\":\"4x\",\"rcpt\":\"a\\\"\\n@b\","
+	    "\"severity\":\"notice\",\"event\":\"delivery\",\"qid\":\"4x\",\"rcpt\":\"a\\\"\\n@b\","
 	    "\"delay\":-12}\n"
 	    "{\"ts\":\"2026-11-22T00:07:43.007Z\",\"host\":\"mx\","
 	    "\"proc\":\"relayd/smtp\",\"pid\":1,"
-	    "\"level\":\"info\",\"event\":\"message\",\"text\":\"free \\\"text\\\"\"}\n");
+	    "\"severity\":\"info\",\"event\":\"message\",\"text\":\"free \\\"text\\\"\"}\n");
 }
 END_TEST
 

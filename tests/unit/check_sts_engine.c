@@ -390,6 +390,10 @@ START_TEST(test_patience)
 	run(answers + 1, 1500);
 	ask();		/* it has failed by now */
 	GOT(STS_FAILED, "", 0, "sts-policy-fetch-error");
+	later(301);
+	ask();		/* tried again, but mail does not wait for it for ever */
+	GOT(STS_FAILED, "", 0, "sts-policy-fetch-error");
+	ck_assert_uint_eq(https_peer_connections(https), 2);
 }
 END_TEST
 
