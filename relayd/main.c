@@ -14,6 +14,7 @@
 #include "lib/base/list.h"
 #include "lib/base/log.h"
 #include "lib/conf/conf.h"
+#include "lib/tls/init.h"
 #include "relayd/parent/parent.h"
 #include "relayd/policy/policy.h"
 #include "relayd/smtp/smtp.h"
@@ -47,10 +48,15 @@ version(void)
 static int
 run_role(const char *name)
 {
-	for (size_t i = 0; i < LENGTH(roles); i++)
+	size_t i;
+
+	for (i = 0; i < LENGTH(roles); i++)
 		if (strcmp(roles[i].name, name) == 0)
-			return roles[i].run();
-	usage();
+			break;
+	if (i == LENGTH(roles))
+		usage();
+	tls_init();		/* before any library does it with openssl.cnf */
+	return roles[i].run();
 }
 
 static void
@@ -109,6 +115,7 @@ main(int argc, char **argv)
 		conf_free(&conf);
 		return EX_OK;
 	}
+	path = realpath(path, NULL);	/* a reload finds it from wherever we stand */
 	if (!foreground && daemon(0, 0) == -1)
 		fatal(EX_OSERR, "cannot go into the background");
 	open_log(conf);

@@ -6,8 +6,8 @@ deps:
 
 check:
 	@tests/deps build check
-	@$(MAKE) --no-print-directory check-unit
-	@$(MAKE) --no-print-directory check-system
+	@$(MAKE) --no-print-directory -s $(ALL_JOBS) check-unit
+	@$(MAKE) --no-print-directory -s $(ALL_JOBS) check-system
 
 # Every unit test program, two at a time; then every fuzz target over its
 # corpus.  Each may run for three minutes.

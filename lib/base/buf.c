@@ -39,6 +39,7 @@ buf_reserve(struct buf *b, size_t n)
 {
 	size_t cap, len = buf_len(b);
 
+	MUST(b->off == 0 || b->mem != NULL);
 	if (b->cap - b->end >= n && b->mem != NULL)
 		return b->mem + b->end;
 	/* Slide first where the dropped front gives half of the room back. */

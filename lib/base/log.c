@@ -30,6 +30,25 @@ struct event {
 	size_t			 nkv;
 };
 
+static pid_t pid;	/* 0 = not asked yet */
+
+static void
+forget_pid(void)
+{
+	pid = 0;
+}
+
+/* A system call a line is too many; fork is always followed by exec here, or by tests. */
+static int
+own_pid(void)
+{
+	if (pid == 0) {
+		pid = getpid();
+		pthread_atfork(NULL, NULL, forget_pid);
+	}
+	return (int)pid;
+}
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct buf line;			/* the record being made */
 static uint64_t told;			/* drops that a line has told of */
@@ -179,7 +198,7 @@ render_json(const struct event *e)
 	str_json_max(&line, conf.host, strlen(conf.host), HOST_MAX);
 	buf_adds(&line, "\",\"proc\":\"");
 	add_ident(e->name, str_json_max);
-	buf_addf(&line, "\",\"pid\":%d", (int)getpid());
+	buf_addf(&line, "\",\"pid\":%d", own_pid());
 	json_str("severity", level_names[e->level], 16);
 	json_str("event", e->word, 64);
 	if (e->nkv == 0)
@@ -230,7 +249,7 @@ render_line(const struct event *e)
 		add_stamp_host();
 	if (conf.target == LOG_TO_SYSLOG || text) {
 		add_ident(e->name, str_escape);
-		buf_addf(&line, "[%d]: ", (int)getpid());
+		buf_addf(&line, "[%d]: ", own_pid());
 	}
 	if (text)
 		add_text(e);

@@ -59,6 +59,20 @@ kind_mismatch(struct conf_load *l, struct conf_row *row, const char *wanted)
 	return -1;
 }
 
+/* A single next hop may stand without its list. */
+static int
+check_lone(struct conf_load *l, struct conf_row *row)
+{
+	char path[CONF_PATH_MAX];
+
+	if (str_fmt(path, sizeof path, "%s[0]", row->path) >= (int)sizeof path ||
+	    conf_rows_add(l->conf, path, CONF_KIND_STRING, row->text, row->origin) == -1)
+		return -1;
+	row->kind = CONF_KIND_ARRAY;
+	row->text[0] = '\0';
+	return 0;
+}
+
 static int
 check_option(struct conf_load *l, struct conf_row *row, const struct conf_option *o, int element)
 {
@@ -66,6 +80,9 @@ check_option(struct conf_load *l, struct conf_row *row, const struct conf_option
 
 	if (type->array && !element) {
 		if (row->kind == CONF_KIND_ARRAY || row->kind == CONF_KIND_LIST)
+			return 0;
+		if (o->type == CONF_T_hops && row->kind == type->kind &&
+		    check_lone(l, row) == 0)
 			return 0;
 	} else if (row->kind == type->kind && type->array == element)
 		return 0;

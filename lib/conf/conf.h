@@ -36,6 +36,8 @@ enum conf_listen_tls { CONF_LISTEN_PLAIN, CONF_LISTEN_STARTTLS, CONF_LISTEN_IMPL
 enum conf_client_tls { CONF_CLIENT_TLS_OPTIONAL, CONF_CLIENT_TLS_REQUIRED };
 enum conf_profile { CONF_PROFILE_DEFAULT, CONF_PROFILE_STRICT, CONF_PROFILE_APPLIANCE };
 enum conf_eod { CONF_EOD_STRICT, CONF_EOD_LENIENT };
+enum conf_route_tls { CONF_ROUTE_STARTTLS, CONF_ROUTE_IMPLICIT };
+enum conf_auth { CONF_AUTH_AUTO, CONF_AUTH_PLAIN, CONF_AUTH_LOGIN };
 /* The numbers that OpenSSL uses, so that they can be passed on. */
 enum conf_tls_version { CONF_TLS1_2 = 0x0303, CONF_TLS1_3 = 0x0304 };
 
@@ -56,6 +58,21 @@ struct conf_endpoint {
 	char			 text[64];
 };
 
+/* A next hop: "mx.example" or an address literal, "[192.0.2.1]", "[IPv6:2001:db8::1]". */
+struct conf_hop {
+	char	host[256];
+	int	port;			/* 0: not given */
+};
+
+/* A TLSA record (RFC 6698 s2.1) of a kind that SMTP uses: 2|3, 0|1, 1|2. */
+struct conf_tlsa {
+	uint8_t	usage, selector, mtype;
+	uint8_t	len;			/* 32 or 64 */
+	uint8_t	data[64];
+};
+
+struct conf_hops { struct conf_hop *v; size_t n; };
+struct conf_tlsas { struct conf_tlsa *v; size_t n; };
 struct conf_strings { const char **v; size_t n; };
 struct conf_networks { struct conf_network *v; size_t n; };
 struct conf_addresses { struct conf_address *v; size_t n; };
@@ -85,6 +102,15 @@ struct conf_destination {
 	struct conf_strings	 domains;	/* "a.example", ".a.example", "*" */
 	enum conf_level		 require;	/* never below delivery.require */
 	enum conf_mode		 mode;
+	struct conf_hops	 via;		/* next hops; none: the domain's MX */
+	/* The rest is about these next hops. */
+	enum conf_route_tls	 tls;
+	const char		*ca;		/* exclusive; names for conf_file */
+	struct conf_tlsas	 pin, tlsa;
+	const char		*certificate, *key;
+	const char		*username;
+	const char		*password_file;	/* its first line is the password */
+	enum conf_auth		 auth;
 };
 
 struct conf_exception {

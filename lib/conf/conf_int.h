@@ -23,6 +23,7 @@
 #define CONF_NOTES_MAX		200	/* errors, warnings */
 #define CONF_FILES_MAX		512	/* named files, @include files */
 #define CONF_FILE_MAX		(8u << 20)
+#define CONF_PASSWORD_MAX	255
 
 /* --- memory that lives and dies with a struct conf --- */
 struct conf_arena {
@@ -60,7 +61,7 @@ struct conf_carried {
 	const char	*name;
 	char		*data;		/* malloc'd, NUL after the end */
 	size_t		 len;
-	int		 secret;	/* a private key */
+	int		 secret;	/* a private key, a password */
 };
 
 struct conf_private {
@@ -196,6 +197,7 @@ void	 conf_fill_defaults(struct conf_load *);
 void	 conf_fill(struct conf_load *);
 void	 conf_rules(struct conf_load *);
 void	 conf_rules_exceptions(struct conf_load *);
+void	 conf_rules_routes(struct conf_load *);
 void	 conf_system(struct conf_load *);
 /* check, fill_defaults, fill, rules. */
 void	 conf_settle(struct conf_load *);

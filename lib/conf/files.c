@@ -34,7 +34,7 @@ secret_is_kept(const struct stat *st, const char *path, char *say, size_t cap)
 		return 0;
 	}
 	if ((st->st_mode & 07777 & ~0640u) != 0) {
-		str_fmt(say, cap, "%s has mode %04o, so others may use the key; chmod 0640 %s", path,
+		str_fmt(say, cap, "%s has mode %04o, so others may read or replace it; chmod 0640 %s", path,
 		    (unsigned)st->st_mode & 07777, path);
 		return 0;
 	}
@@ -89,6 +89,25 @@ conf_read(const char *path, size_t max, int secret, char **data, size_t *len, ch
 	return rc;
 }
 
+static int
+is_secret(enum conf_type type)
+{
+	return type == CONF_T_key || type == CONF_T_password;
+}
+
+static const char *
+password_missing(const char *data)
+{
+	size_t n = strcspn(data, "\r\n");
+
+	if (n == 0)
+		return "holds no password in its first line";
+	if (n > CONF_PASSWORD_MAX)
+		return "holds a password of more than 255 bytes";
+	return data[n + strspn(data + n, "\r\n")] == '\0' ? NULL :
+	    "holds more than one line; the password must stand alone";
+}
+
 /* What stands in every file of its kind; lib/tls and lib/dns judge the rest. */
 static const char *
 content_missing(enum conf_type type, const char *data)
@@ -99,6 +118,8 @@ content_missing(enum conf_type type, const char *data)
 			    "decrypt it with openssl pkey";
 		return strstr(data, "PRIVATE KEY-----") != NULL ? NULL : "holds no private key (PEM)";
 	}
+	if (type == CONF_T_password)
+		return password_missing(data);
 	if (type == CONF_T_anchor)
 		return strstr(data, "DS") != NULL || strstr(data, "DNSKEY") != NULL ? NULL :
 		    "holds no DS or DNSKEY record";
@@ -146,14 +167,14 @@ file_carry(struct conf_load *l, struct conf_row *row, enum conf_type type)
 		return;
 	}
 	if (place_of(row->text, path, sizeof path, say, sizeof say) == -1 ||
-	    conf_read(path, CONF_FILE_MAX, type == CONF_T_key, &f->data, &f->len, say,
+	    conf_read(path, CONF_FILE_MAX, is_secret(type), &f->data, &f->len, say,
 	    sizeof say) == -1) {
 		conf_error(&l->report, row, "%s%s", say, type != CONF_T_anchor ? "" :
 		    "; DNSSEC needs it (Debian: dns-root-data; RHEL: /var/lib/unbound/root.key)");
 		return;
 	}
 	f->name = row->text;
-	f->secret = type == CONF_T_key;
+	f->secret = is_secret(type);
 	p->nfiles++;
 	if ((missing = content_missing(type, f->data)) != NULL)
 		conf_error(&l->report, row, "%s %s", row->text, missing);
@@ -243,8 +264,9 @@ user_check(struct conf_load *l, const char *path)
 void
 conf_system(struct conf_load *l)
 {
-	/* Keys first: a file that is also a certificate stays secret. */
+	/* Secrets first: a file that is also a certificate stays secret. */
 	files_carry(l, CONF_T_key);
+	files_carry(l, CONF_T_password);
 	files_carry(l, CONF_T_certificates);
 	files_carry(l, CONF_T_anchor);
 	user_check(l, "user");

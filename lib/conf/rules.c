@@ -178,7 +178,7 @@ static void
 rules_spool(struct conf_load *l)
 {
 	const struct conf *c = l->conf;
-	struct conf_row *row = ROW(l, "queue.retry");
+	struct conf_row *row;
 
 	rule_not_empty(l, c->queue.retry.n, "queue.retry", "name at least one wait");
 	if ((row = ROW(l, "queue.max_message")) != NULL && c->queue.max_message < 64u << 10)
@@ -222,6 +222,7 @@ conf_rules(struct conf_load *l)
 	rules_delivery(l);
 	for (size_t i = 0; i < l->conf->destinations.n; i++)
 		rules_destination(l, i, seen);
+	conf_rules_routes(l);
 	conf_rules_exceptions(l);
 	rules_spool(l);
 	map_free(&seen);

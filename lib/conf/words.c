@@ -24,6 +24,13 @@ const struct conf_word conf_words_client_tls[] = {
 	{ "optional", CONF_CLIENT_TLS_OPTIONAL }, { "required", CONF_CLIENT_TLS_REQUIRED },
 	{ NULL, 0 },
 };
+const struct conf_word conf_words_route_tls[] = {
+	{ "starttls", CONF_ROUTE_STARTTLS }, { "implicit", CONF_ROUTE_IMPLICIT }, { NULL, 0 },
+};
+const struct conf_word conf_words_auth[] = {
+	{ "auto", CONF_AUTH_AUTO }, { "plain", CONF_AUTH_PLAIN }, { "login", CONF_AUTH_LOGIN },
+	{ NULL, 0 },
+};
 const struct conf_word conf_words_profile[] = {
 	{ "default", CONF_PROFILE_DEFAULT }, { "strict", CONF_PROFILE_STRICT },
 	{ "appliance", CONF_PROFILE_APPLIANCE }, { NULL, 0 },

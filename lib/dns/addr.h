@@ -16,20 +16,21 @@ struct dns_addr {
 	 * NODATA or NXDOMAIN only if both families say so; else FAILED or BOGUS.
 	 */
 	enum dns_status		status;
-	int			secure;		/* the whole alias chain and its addresses are proven */
+	int			secure;		/* the whole alias chain and the addresses are */
 	int			origin_secure;	/* the name as asked lies in a signed zone (D08) */
 	int			alias;		/* the name is a CNAME */
 	char			name[DNS_NAME_MAX];
 	char			canonical[DNS_NAME_MAX];	/* end of the aliases */
-	struct dns_address	addresses[DNS_ADDR_MAX];	/* shuffled, families alternate, v6 first */
+	struct dns_address	addresses[DNS_ADDR_MAX];	/* shuffled; v6, v4, v6 ... */
 	size_t			naddresses;
 	uint32_t		ttl;
 	struct why		why;		/* also set if FOUND and one family failed */
 };
 typedef void	dns_addr_fn(void *arg, const struct dns_addr *);
 
-struct dns_query *dns_addr_lookup(struct dns_resolver *, const char *host, dns_addr_fn *, void *arg);
-/* The pure half: two answers (A, AAAA) into one value; origin_secure is left as far as it is known. */
+struct dns_query *dns_addr_lookup(struct dns_resolver *, const char *host, dns_addr_fn *,
+		    void *arg);
+/* The pure half: two answers (A, AAAA) into one value; origin_secure as far as they tell. */
 void		  dns_addr_parse(struct dns_addr *, const struct dns_answer *a,
 		    const struct dns_answer *aaaa);
 

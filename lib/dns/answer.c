@@ -12,7 +12,7 @@
 #include "lib/dns/name.h"
 
 #define TTL_MAX		86400		/* nothing is kept longer than a day */
-#define RR_MAX		4096		/* records of one type; 64 KiB hold fewer that mean anything */
+#define RR_MAX		4096		/* records of one type; fewer fit into 64 KiB with sense */
 
 static void
 answer_init(struct dns_answer *a, const char *name, uint16_t type)

@@ -17,7 +17,7 @@
 struct dns_query {
 	unsigned		  magic;
 	struct dns_resolver	 *resolver;
-	void			(*drop)(struct dns_query *);	/* closes, cancels children, frees */
+	void			(*drop)(struct dns_query *);	/* closes, cancels, frees */
 	TAILQ_ENTRY(dns_query)	  link;
 };
 

@@ -21,7 +21,7 @@ struct dns_mx {
 	enum dns_status		status;
 	int			secure;		/* with NODATA and NXDOMAIN: the denial is (D21) */
 	int			null_mx;	/* RFC 7505: takes no mail */
-	char			canonical[DNS_NAME_MAX];	/* after aliases; use it only if secure (D16) */
+	char			canonical[DNS_NAME_MAX];	/* after aliases, D16 */
 	struct dns_mx_host	hosts[DNS_MX_MAX];	/* by preference, shuffled within one */
 	size_t			nhosts;
 	uint32_t		ttl;

@@ -30,7 +30,7 @@ struct dns_query;
 struct dns_param {
 	const char *const	*forward;	/* "ip", "ip:port", "[v6]:port"; none: iterate */
 	size_t			 nforward;
-	const char		*anchors;	/* text of DS or DNSKEY lines, ";" comments allowed */
+	const char		*anchors;	/* text of DS or DNSKEY lines, ";" comments */
 	int64_t			 timeout_ms;	/* per question; 0: 30 s */
 	size_t			 cache_bytes;	/* 0: 64 MiB */
 };

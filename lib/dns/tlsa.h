@@ -17,8 +17,8 @@ struct dns_tlsa_result {
 	 * (D06). FAILED, BOGUS: host unusable this time (D04).
 	 */
 	enum dns_status		status;
-	char			base[DNS_NAME_MAX];	/* FOUND: SNI and first reference name (D16, D19) */
-	struct dns_tlsa_set	set;			/* owned by the result, records as published */
+	char			base[DNS_NAME_MAX];	/* FOUND: SNI, first reference name */
+	struct dns_tlsa_set	set;	/* owned; records as published */
 	uint32_t		ttl;
 	struct why		why;			/* FAILED, BOGUS */
 };

@@ -5,6 +5,7 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/str.h"
+#include "lib/dns/name.h"
 #include "lib/ipc/ipc.h"
 
 static int
@@ -19,6 +20,33 @@ get_enum(struct buf_reader *r, unsigned last, unsigned *v)
 	}
 	*v = byte;
 	return 0;
+}
+
+/* "" or a name in the one spelling that this program knows (lib/dns/name.h). */
+static int
+get_name(struct buf_reader *r, char *to)
+{
+	char normal[DNS_NAME_MAX];
+
+	if (buf_get_str(r, to, DNS_NAME_MAX) == -1)
+		return -1;
+	if (to[0] != '\0' && (dns_name_normalize(to, strlen(to), normal) == -1 ||
+	    strcmp(normal, to) != 0))
+		r->failed = 1;
+	return r->failed ? -1 : 0;
+}
+
+/* The host of an address literal has the name of its domain, "[192.0.2.1]". */
+static void
+get_host_name(struct buf_reader *r, const char *domain, char *to)
+{
+	struct buf_reader again = *r;
+
+	if (domain[0] == '[' && buf_get_str(r, to, DNS_NAME_MAX) == 0 && strcmp(to, domain) == 0)
+		return;
+	*r = again;
+	if (get_name(r, to) == 0 && to[0] == '\0')
+		r->failed = 1;
 }
 
 static size_t
@@ -146,11 +174,11 @@ put_host(struct buf *b, const struct plan_host *h)
 }
 
 static void
-get_host(struct buf_reader *r, struct plan_host *h)
+get_host(struct buf_reader *r, const char *domain, struct plan_host *h)
 {
 	unsigned v, secure;
 
-	buf_get_str(r, h->name, sizeof h->name);
+	get_host_name(r, domain, h->name);
 	buf_get_u16(r, &h->preference);
 	get_enum(r, PLAN_ADDRESSES_FOUND, &v);
 	h->addresses_state = (enum plan_addresses)v;
@@ -161,7 +189,7 @@ get_host(struct buf_reader *r, struct plan_host *h)
 		get_address(r, &h->addresses[i]);
 	get_enum(r, PLAN_TLSA_SECURE, &v);
 	h->tlsa_state = (enum plan_tlsa)v;
-	buf_get_str(r, h->tlsa_base, sizeof h->tlsa_base);
+	get_name(r, h->tlsa_base);
 	get_tlsa(r, &h->tlsa);
 	get_why(r, &h->why);
 }
@@ -223,16 +251,16 @@ ipc_evidence_get(const void *data, size_t len, struct plan_evidence *e)
 
 	memset(e, 0, sizeof *e);
 	buf_get_str(&r, e->domain, sizeof e->domain);
-	get_enum(&r, PLAN_MX_NO_DOMAIN, &v);
+	get_enum(&r, PLAN_MX_ROUTE, &v);
 	e->mx = (enum plan_mx)v;
 	get_enum(&r, 1, &secure);
 	e->mx_secure = (int)secure;
-	buf_get_str(&r, e->canonical, sizeof e->canonical);
+	get_name(&r, e->canonical);
 	e->nhosts = get_count(&r, PLAN_HOSTS_MAX);
 	if (e->nhosts > 0)
 		e->hosts = must_calloc(e->nhosts, sizeof *e->hosts);
 	for (size_t i = 0; i < e->nhosts && !r.failed; i++)
-		get_host(&r, &e->hosts[i]);
+		get_host(&r, e->domain, &e->hosts[i]);
 	if (!r.failed)
 		get_sts(&r, &e->sts);
 	buf_get_u32(&r, &e->ttl);

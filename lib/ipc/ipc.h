@@ -42,6 +42,8 @@ enum ipc_policy {
 struct ipc_ask {
 	char	domain[DNS_NAME_MAX];
 	int	fresh;			/* 1: bypass caches once (RULES D27) */
+	struct plan_hop	hops[PLAN_HOPS_MAX];	/* look these up, not the domain's MX and MTA-STS */
+	size_t	nhops;
 };
 
 void	ipc_ask_put(struct buf *, const struct ipc_ask *);

@@ -48,7 +48,7 @@ need_published(const struct plan_requirement *r, const struct tls_facts *f, stru
 {
 	if (r->tlsa && need_match(f, why) == -1)
 		return -1;
-	if (r->sts && need_trust(f, why) == -1)
+	if ((r->sts || r->trust) && need_trust(f, why) == -1)
 		return -1;
 	return 0;
 }
@@ -93,6 +93,34 @@ plan_admits(const struct plan *p, const struct plan_requirement *r, const struct
 {
 	why_set(why, WHY_LEVEL_NOT_MET, "this plan admits nothing on this connection");
 	if (p->verdict != PLAN_GO || judge(p, r, f, why) == -1)
+		return -1;
+	why_clear(why);
+	return 0;
+}
+
+/* The peer must be known and the line private, whatever level or exception lets mail through. */
+static int
+may_login(const struct plan_requirement *r, const struct tls_facts *f, struct why *why)
+{
+	struct why cause;
+
+	if (!f->encrypted)
+		return why_set(why, WHY_AUTH_FAILED, "credentials are not sent in clear");
+	if (f->resumed || f->version < TLS_V1_2)
+		return why_set(why, WHY_AUTH_FAILED, "credentials are not sent over %s%s",
+		    f->protocol, f->resumed ? ", resumed" : "");
+	if (need_published(r, f, &cause) == -1 || (!r->tlsa && need_trust(f, &cause) == -1))
+		return why_set(why, WHY_AUTH_FAILED,
+		    "credentials are not sent to a server that is not verified: %s", cause.text);
+	return 0;
+}
+
+int
+plan_admits_login(const struct plan *p, const struct plan_requirement *r,
+    const struct tls_facts *f, struct why *why)
+{
+	why_set(why, WHY_AUTH_FAILED, "this plan has no credentials");
+	if (p->verdict != PLAN_GO || r->login == 0 || may_login(r, f, why) == -1)
 		return -1;
 	why_clear(why);
 	return 0;

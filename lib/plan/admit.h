@@ -18,4 +18,13 @@
 int	plan_admits(const struct plan *, const struct plan_requirement *,
 	    const struct tls_facts *, struct why *);
 
+/*
+ * May the credentials of this requirement be sent (RULES P13)? Asked behind
+ * plan_admits, with the target's own requirement: neither an exception nor
+ * monitor mode lowers it. TLS 1.2 at least, and the certificate verified.
+ * 0, or -1 and *why (AUTH_FAILED).
+ */
+int	plan_admits_login(const struct plan *, const struct plan_requirement *,
+	    const struct tls_facts *, struct why *);
+
 #endif

@@ -16,17 +16,24 @@ struct published {
 	int		unusable;	/* TLSA there, no record usable (RULES D12) */
 };
 
+/* Next hops instead of MX hosts: what the recipient domain is or publishes does not matter. */
+static int
+is_route(const struct plan_evidence *ev)
+{
+	return ev->mx == PLAN_MX_ROUTE;
+}
+
 /* Address literals have neither DANE nor MTA-STS (RULES D21, S07). */
 static int
 is_literal(const struct plan_evidence *ev)
 {
-	return ev->domain[0] == '[';
+	return !is_route(ev) && ev->domain[0] == '[';
 }
 
 static enum plan_sts_state
 sts_state(const struct plan_evidence *ev)
 {
-	return is_literal(ev) ? PLAN_STS_NONE : ev->sts.state;
+	return is_literal(ev) || is_route(ev) ? PLAN_STS_NONE : ev->sts.state;
 }
 
 /* The reason that was found with the evidence, else ours. Always -1. */
@@ -88,10 +95,30 @@ published_tlsa(const struct plan_evidence *ev, const struct plan_host *h, struct
 	}
 	pub->tlsa = 1;
 	pub->level = PLAN_VERIFY;		/* HARDENING 9.1: host name from unsigned DNS */
-	if (ev->mx_secure) {
+	if (ev->mx_secure || is_route(ev)) {
 		pub->level = PLAN_DANE;
 		pub->proof = PLAN_BY_DANE;
 	}
+	return 0;
+}
+
+static int
+is_pinned(const struct plan_rule *rule)
+{
+	return rule->via != NULL && rule->via->tlsa.n > 0;
+}
+
+/* The keys that the configuration names take the place of published ones, at any level. */
+static int
+pinned(const struct plan_host *h, const struct plan_rule *rule, struct published *pub,
+    struct why *why)
+{
+	if (count_usable(&rule->via->tlsa) < rule->via->tlsa.n)
+		return why_set(why, WHY_TLSA_INVALID, "%s: a configured record is not usable",
+		    h->name);
+	pub->tlsa = 1;
+	pub->level = rule->level > PLAN_VERIFY ? PLAN_DANE : PLAN_VERIFY;
+	pub->proof = PLAN_BY_ROUTE;
 	return 0;
 }
 
@@ -145,8 +172,12 @@ set_floor(const struct plan_rule *rule, struct plan_requirement *r)
 
 	if (level < PLAN_ENCRYPT || level > PLAN_DANE)
 		level = PLAN_DANE;
+	if (rule->via != NULL && level < PLAN_VERIFY)
+		level = PLAN_VERIFY;
 	r->level = level;
 	r->proof = rule->from_rule ? PLAN_BY_RULE : PLAN_BY_DEFAULT;
+	if (rule->via != NULL)
+		r->proof = PLAN_BY_ROUTE;
 	if (lower != PLAN_NO_LEVEL && lower < level) {
 		r->level = lower;
 		r->proof = PLAN_BY_EXCEPTION;
@@ -181,13 +212,16 @@ level_missing(const struct plan_evidence *ev, const struct plan_host *h, enum pl
 		[PLAN_STS_FAILED] = "could not be fetched",
 	};
 
+	if (level == PLAN_STS && is_route(ev))
+		return why_set(why, WHY_STS_REQUIRED, "%s: a next hop has no MTA-STS policy",
+		    h->name);
 	if (level == PLAN_STS)
 		return why_set(why, WHY_STS_REQUIRED, "the MTA-STS policy of %s %s", ev->domain,
 		    sts_words[sts_state(ev)]);
 	if (pub->unusable)
 		return why_set(why, WHY_TLSA_INVALID, "%s: no TLSA record is usable", h->name);
 	return why_set(why, WHY_DANE_REQUIRED, "%s: %s", h->name,
-	    ev->mx_secure ? "no TLSA records" : "the MX record is not signed");
+	    ev->mx_secure || is_route(ev) ? "no TLSA records" : "the MX record is not signed");
 }
 
 /*
@@ -214,10 +248,11 @@ settle(const struct plan_evidence *ev, const struct plan_host *h, const struct p
 
 /* RFC 7672 s3.2.2: the reference names of DANE-TA (RULES D16). */
 static void
-set_names(const struct plan_evidence *ev, const char *base, struct tls_want *want)
+set_names(const struct plan_evidence *ev, const struct plan_host *h, const char *base,
+    struct tls_want *want)
 {
-	const char *names[] = { base, ev->domain, ev->canonical };
-	size_t n = ev->mx_secure ? 3 : 1;
+	const char *names[] = { base, is_route(ev) ? h->name : ev->domain, ev->canonical };
+	size_t n = is_route(ev) ? 2 : ev->mx_secure ? 3 : 1;
 
 	for (size_t i = 0; i < n; i++) {
 		int known = names[i][0] == '\0';
@@ -240,18 +275,32 @@ set_want(const struct plan_evidence *ev, const struct plan_host *h, const struct
 		str_copy(want->host, ev->domain, sizeof want->host);
 		str_copy(want->names[want->nnames++], ev->domain, DNS_NAME_MAX);
 	} else {
-		if (r->tlsa) {
+		if (r->tlsa && is_pinned(rule)) {
+			dns_tlsa_set_copy(&want->tlsa, &rule->via->tlsa);
+		} else if (r->tlsa) {
 			dns_tlsa_set_copy(&want->tlsa, &h->tlsa);
 			base = h->tlsa_base[0] != '\0' ? h->tlsa_base : h->name;
 		}
 		str_copy(want->host, h->name, sizeof want->host);
-		str_copy(want->sni, base, sizeof want->sni);	/* RULES D19, S34 */
+		if (h->name[0] != '[')
+			str_copy(want->sni, base, sizeof want->sni);	/* RULES D19, S34 */
 		if (r->tlsa)
-			set_names(ev, base, want);
+			set_names(ev, h, base, want);
 		else
 			str_copy(want->names[want->nnames++], base, DNS_NAME_MAX);
 	}
-	str_copy(want->ca, rule->ca, sizeof want->ca);
+}
+
+/* What a route has of its own: trust store (I54), client certificate, credentials. */
+static void
+set_route(const struct plan_via *via, struct plan_requirement *r)
+{
+	if (via == NULL)
+		return;
+	str_copy(r->want.ca, via->ca, sizeof r->want.ca);
+	str_copy(r->want.identity, via->identity, sizeof r->want.identity);
+	r->trust = via->ca[0] != '\0' && r->level >= PLAN_VERIFY;
+	r->login = via->login;
 }
 
 /* 0, or -1 and *why: this host is not to be used under this rule. */
@@ -267,13 +316,15 @@ requirement_make(const struct plan_evidence *ev, const struct plan_host *h,
 		r->level = allowed(rule->exception);
 		r->proof = PLAN_BY_EXCEPTION;
 		str_copy(r->exception, rule->exception->id, sizeof r->exception);
-	} else if (published_tlsa(ev, h, &pub, why) == -1 ||
-	    published_sts(ev, h, &pub, why) == -1 || settle(ev, h, &pub, r, why) == -1) {
+	} else if ((is_pinned(rule) ? pinned(h, rule, &pub, why) :
+	    published_tlsa(ev, h, &pub, why)) == -1 || published_sts(ev, h, &pub, why) == -1 ||
+	    settle(ev, h, &pub, r, why) == -1) {
 		r->level = PLAN_NO_LEVEL;
 		ret = -1;
 	}
 	set_min_version(rule, r);
 	set_want(ev, h, rule, r);
+	set_route(rule->via, r);
 	return ret;
 }
 
@@ -318,12 +369,28 @@ targets_make(const struct plan_evidence *ev, const struct plan_rule *rule, struc
 	if (p->ntargets > 0)
 		p->targets = must_calloc(p->ntargets, sizeof *p->targets);
 	for (size_t i = 0; i < p->ntargets; i++) {
+		p->targets[i].port = rule->via != NULL ? rule->via->hops[i].port : rule->port;
+		p->targets[i].implicit = rule->via != NULL && rule->via->implicit;
 		target_make(ev, &ev->hosts[i], rule, &p->targets[i]);
 		if (p->targets[i].usable)
 			p->verdict = PLAN_GO;
 	}
 	if (p->verdict != PLAN_GO)
 		explain(p);
+}
+
+/* Only what was asked for this rule counts: MX hosts, or exactly these next hops. */
+static int
+answers(const struct plan_evidence *ev, const struct plan_via *via)
+{
+	if (is_route(ev) != (via != NULL))
+		return ev->mx == PLAN_MX_UNKNOWN;
+	if (via == NULL)
+		return 1;
+	for (size_t i = 0; i < via->nhops && i < ev->nhosts; i++)
+		if (!str_eq_nocase(via->hops[i].host, ev->hosts[i].name))
+			return 0;
+	return ev->nhosts == via->nhops && via->nhops <= PLAN_HOPS_MAX;
 }
 
 void
@@ -336,14 +403,20 @@ plan_decide(const struct plan_evidence *ev, const struct plan_rule *rule, int64_
 	p->monitor = rule->monitor;
 	p->sts_state = sts_state(ev);
 	str_copy(p->sts_id, ev->sts.id, sizeof p->sts_id);
-	p->mx_secure = ev->mx_secure;
+	p->mx_secure = ev->mx_secure || is_route(ev);
 	str_copy(p->origin, rule->origin, sizeof p->origin);
 	p->expires = now_mono_ms + (int64_t)ev->ttl * 1000;
-	p->port = rule->port;
+	p->port = rule->via != NULL ? rule->via->hops[0].port : rule->port;
+	if (!answers(ev, rule->via)) {
+		why_set(&p->why, WHY_POLICY_EXPIRED, "%s: what was looked up is not its route",
+		    ev->domain);
+		return;
+	}
 
 	switch (ev->mx) {
 	case PLAN_MX_FOUND:
 	case PLAN_MX_IMPLICIT:
+	case PLAN_MX_ROUTE:
 		targets_make(ev, rule, p);
 		return;
 	case PLAN_MX_NULL:

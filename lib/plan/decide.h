@@ -26,6 +26,22 @@ struct plan_exception {
 	int		overrides_published;
 };
 
+/*
+ * A route: the next hops that take the place of the domain's MX. Neither MX
+ * nor MTA-STS of the recipient domain counts then (RULES S06, I19); the names
+ * come from the admin, so they are as good as a signed MX record. The level
+ * is `verify` at least, also where delivery.require is weaker (I51).
+ */
+struct plan_via {
+	struct plan_hop		 hops[PLAN_HOPS_MAX];	/* in order of preference */
+	size_t			 nhops;
+	int			 implicit;	/* TLS from the first byte */
+	char			 ca[256];	/* exclusive trust store, "" = default */
+	struct dns_tlsa_set	 tlsa;		/* owned; takes the place of what DNS publishes */
+	char			 identity[256];	/* client certificate, "" = none */
+	uint64_t		 login;		/* digest of the credentials, 0 = none */
+};
+
 /* The configuration as far as it concerns one domain. */
 struct plan_rule {
 	enum plan_level			 level;		/* PLAN_ENCRYPT .. PLAN_DANE */
@@ -33,9 +49,9 @@ struct plan_rule {
 	int				 monitor;
 	int				 min_version;	/* TLS_V1_2 or above */
 	uint16_t			 port;		/* delivery.port */
-	char				 ca[256];	/* exclusive trust store, "" = default */
 	char				 origin[128];
 	const struct plan_exception	*exception;	/* NULL if none */
+	const struct plan_via		*via;		/* NULL: to the domain's MX */
 };
 
 /* Always fills *plan (never fails); unknown evidence gives PLAN_DEFER. */

@@ -19,13 +19,21 @@
 #define PLAN_HOSTS_MAX		20	/* HARDENING P2 */
 #define PLAN_ADDRESSES_MAX	10
 #define PLAN_PATTERNS_MAX	64
+#define PLAN_HOPS_MAX		8
+
+/* A next hop that the configuration names (destinations[].via): a host, never an MX domain. */
+struct plan_hop {
+	char		 host[DNS_NAME_MAX];	/* A-labels, or an address literal "[192.0.2.1]" */
+	uint16_t	 port;
+};
 
 enum plan_mx {
 	PLAN_MX_UNKNOWN,	/* look-up failed or bogus: defer (RULES D03) */
 	PLAN_MX_FOUND,
 	PLAN_MX_IMPLICIT,	/* no MX: the domain itself (RFC 5321 s5.1) */
 	PLAN_MX_NULL,		/* RFC 7505 */
-	PLAN_MX_NO_DOMAIN	/* NXDOMAIN */
+	PLAN_MX_NO_DOMAIN,	/* NXDOMAIN */
+	PLAN_MX_ROUTE		/* not looked up: the hosts are the next hops that were asked for */
 };
 
 enum plan_addresses {

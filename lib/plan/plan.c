@@ -103,6 +103,8 @@ plan_requirement_key(const struct plan_requirement *r)
 	buf_add_u8(&b, (uint8_t)r->proof);
 	buf_add_u8(&b, r->sts != 0);
 	buf_add_u8(&b, r->tlsa != 0);
+	buf_add_u8(&b, r->trust != 0);
+	buf_add_u64(&b, r->login);
 	buf_add_str(&b, r->exception);
 	buf_add_str(&b, w->sni);
 	buf_add_str(&b, w->host);
@@ -110,6 +112,7 @@ plan_requirement_key(const struct plan_requirement *r)
 	for (size_t i = 0; i < w->nnames; i++)
 		buf_add_str(&b, w->names[i]);
 	buf_add_str(&b, w->ca);
+	buf_add_str(&b, w->identity);
 	buf_add_u32(&b, (uint32_t)w->min_version);
 	/* DNS rotates the records: a sum does not mind their order. */
 	for (size_t i = 0; i < w->tlsa.n; i++)
@@ -119,4 +122,11 @@ plan_requirement_key(const struct plan_requirement *r)
 	key = rand_hash(buf_data(&b), buf_len(&b));
 	buf_fini(&b);
 	return key;
+}
+
+int
+plan_target_same(const struct plan_target *a, const struct plan_target *b)
+{
+	return a->port == b->port && a->implicit == b->implicit &&
+	    strcmp(a->host.name, b->host.name) == 0;
 }

@@ -41,12 +41,16 @@ struct plan_requirement {
 	enum plan_proof	 proof;
 	int		 sts;			/* 1: MTA-STS enforce holds too */
 	int		 tlsa;			/* 1: a TLSA match is mandatory */
+	int		 trust;			/* 1: the chain and name are mandatory beside TLSA */
+	uint64_t	 login;			/* digest of the credentials for AUTH, 0 = none */
 	char		 exception[64];		/* id if one changed anything here, else "" */
 	struct tls_want	 want;			/* owned */
 };
 
 struct plan_target {
 	struct plan_host	 host;		/* name, preference, addresses (no TLSA inside) */
+	uint16_t		 port;
+	int			 implicit;	/* TLS from the first byte (RFC 8314), no STARTTLS */
 	int			 usable;	/* 0: skip, and why says so */
 	struct plan_requirement	 requirement;	/* owned */
 	/*
@@ -75,7 +79,7 @@ struct plan {
 	int			 mx_secure;
 	char			 origin[128];	/* rule that won: "relayd.conf:12" or "default" */
 	int64_t			 expires;	/* clock_mono_ms: ask again after it */
-	uint16_t		 port;
+	uint16_t		 port;		/* of an MX; each target has its own */
 };
 
 void		 plan_fini(struct plan *);
@@ -91,5 +95,7 @@ const char	*plan_proof_name(enum plan_proof);
  * requirement: two connections may serve each other's mail only if equal.
  * TLSA records count as a set. Valid within this process only. */
 uint64_t	 plan_requirement_key(const struct plan_requirement *);
+/* 1: both mean the same server, reached the same way: host, port, kind of TLS. */
+int		 plan_target_same(const struct plan_target *, const struct plan_target *);
 
 #endif

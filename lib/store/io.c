@@ -31,7 +31,6 @@ const struct store_io store_io_posix = {
 	.open = posix_open,
 	.pwrite = pwrite,
 	.fdatasync = fdatasync,
-	.ftruncate = ftruncate,
 	.close = close,
 	.rename = rename,
 	.unlink = unlink,

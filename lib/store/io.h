@@ -14,7 +14,6 @@ struct store_io {
 	int	(*open)(const char *path, int flags, mode_t);
 	ssize_t	(*pwrite)(int fd, const void *, size_t, off_t);
 	int	(*fdatasync)(int fd);
-	int	(*ftruncate)(int fd, off_t);
 	int	(*close)(int fd);
 	int	(*rename)(const char *from, const char *to);
 	int	(*unlink)(const char *path);

@@ -3,7 +3,6 @@
 #include "lib/store/row.h"
 
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/bug.h"
@@ -211,11 +210,7 @@ row_rcpt_get(const struct row_cell c[ROW_R__COUNT], uint64_t *message, struct st
 	r->last = cell_dup(&c[ROW_R_LAST]);
 	if (row_rcpt_sum(*message, r) == c[ROW_R_SUM].num)
 		return 0;
-	free(r->dest);
-	free(r->address);
-	free(r->orcpt);
-	free(r->notify);
-	free(r->last);
+	store_rcpt_fini(r);
 	memset(r, 0, sizeof *r);
 	return why_set(why, WHY_CORRUPT, "recipient row does not match its checksum");
 }

@@ -60,25 +60,28 @@ store_space_free(const char *dir, uint64_t *bytes, uint64_t *inodes)
 	return 0;
 }
 
-/* E3: room that only the removal of mail may use. Best effort. */
-void
+/* E3: room that only the removal of mail may use. Best effort: -1 if there is no room. */
+int
 store_space_reserve_make(const char *dir, uint64_t keep_free)
 {
 	char path[STORE_PATH_MAX];
 	uint64_t bytes, inodes;
-	int fd;
+	int fd, rc;
 
 	(void)str_fmt(path, sizeof path, "%s/reserve", dir);
 	if (access(path, F_OK) == 0)
-		return;
+		return 0;
 	if (store_space_free(dir, &bytes, &inodes) == -1 ||
 	    bytes < keep_free + STORE_RESERVE_BYTES)
-		return;
+		return -1;
 	if ((fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) == -1)
-		return;
-	if (posix_fallocate(fd, 0, STORE_RESERVE_BYTES) != 0)
-		(void)unlink(path);
+		return -1;
+	rc = posix_fallocate(fd, 0, STORE_RESERVE_BYTES);
 	(void)close(fd);
+	if (rc == 0)
+		return 0;
+	(void)unlink(path);
+	return -1;
 }
 
 void

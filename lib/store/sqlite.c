@@ -65,7 +65,7 @@ prepare_dir(struct sqlite_store *s, const struct store_param *p, struct why *why
 		return -1;
 	store_sweep_arrivals(s->spool_dir);
 	if (p->min_free_bytes > 0)
-		store_space_reserve_make(p->directory, p->min_free_bytes);
+		(void)store_space_reserve_make(p->directory, p->min_free_bytes);
 	if (store_io()->sync_dir(p->directory) == -1)
 		return why_set(why, WHY_LOCAL_STORAGE, "%s: fsync: %s", p->directory,
 		    strerror(errno));

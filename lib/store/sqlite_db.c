@@ -73,6 +73,40 @@ store_db_begin(struct store_db *db, struct why *why)
 	return r;
 }
 
+/* The answer of a pragma that counts pages; 0 if it gives none. */
+static int64_t
+number(struct store_db *db, enum store_sql id)
+{
+	int64_t n = 0;
+
+	if (sqlite3_step(db->stmt[id]) == SQLITE_ROW)
+		n = sqlite3_column_int64(db->stmt[id], 0);
+	(void)sqlite3_reset(db->stmt[id]);
+	return n < 0 ? 0 : n;
+}
+
+/*
+ * E3: what is in the WAL must find its place in the database file even on a
+ * full disk, or nothing could be removed any more. So the file grows now,
+ * while a failure can still be told, and not at the checkpoint.
+ */
+static enum store_run
+claim_space(struct store_db *db, struct why *why)
+{
+	sqlite3_int64 bytes = number(db, SQL_PAGES) * STORE_PAGE_SIZE;
+	int rc;
+
+	if (bytes <= db->claimed)
+		return RUN_DONE;
+	db->claimed = (bytes + STORE_CLAIM_BYTES - 1) / STORE_CLAIM_BYTES * STORE_CLAIM_BYTES;
+	rc = sqlite3_file_control(db->conn, "main", SQLITE_FCNTL_SIZE_HINT, &db->claimed);
+	if (rc == SQLITE_OK || rc == SQLITE_NOTFOUND)
+		return RUN_DONE;
+	db->claimed = 0;
+	(void)why_set(why, WHY_LOCAL_SPACE, "queue.db cannot grow (%d)", rc);
+	return RUN_BROKEN;
+}
+
 enum store_run
 store_db_commit(struct store_db *db, struct why *why)
 {
@@ -80,6 +114,8 @@ store_db_commit(struct store_db *db, struct why *why)
 
 	if (!db->writing)
 		return RUN_DONE;
+	if ((r = claim_space(db, why)) != RUN_DONE)
+		return r;
 	if ((r = store_db_run(db, SQL_COMMIT, why, NULL)) != RUN_DONE)
 		return RUN_BROKEN;	/* whatever it was: what is on the disk is unknown */
 	db->writing = 0;
@@ -115,9 +151,8 @@ checkpoint(struct store_db *db, int mode, struct why *why)
 
 	rc = sqlite3_wal_checkpoint_v2(db->conn, NULL, mode, &in_wal, &moved);
 	if (rc != SQLITE_OK) {
-		enum store_run r = store_db_error(db, rc, why, "checkpoint");
-
-		return r == RUN_DAMAGED ? RUN_BROKEN : r;
+		(void)store_db_error(db, rc, why, "checkpoint");
+		return RUN_BROKEN;
 	}
 	/* All of it is in the database file, synced; the next commit starts the WAL anew. */
 	if (in_wal == moved)
@@ -178,7 +213,7 @@ create_file(struct store_db *db, struct why *why)
 static int
 open_connection(struct store_db *db, struct why *why)
 {
-	int rc;
+	int rc, chunk = STORE_CLAIM_BYTES;
 
 	rc = sqlite3_open_v2(db->path, &db->conn, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 	    SQLITE_OPEN_EXRESCODE, NULL);
@@ -188,6 +223,7 @@ open_connection(struct store_db *db, struct why *why)
 	}
 	/* No value of ours is larger; a forged length is refused before it is believed. */
 	(void)sqlite3_limit(db->conn, SQLITE_LIMIT_LENGTH, 1 << 20);
+	(void)sqlite3_file_control(db->conn, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
 	(void)sqlite3_db_config(db->conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	(void)sqlite3_db_config(db->conn, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(db->conn, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -203,9 +239,11 @@ open_all(struct store_db *db, struct why *why)
 {
 	if (create_file(db, why) == -1 || open_connection(db, why) == -1)
 		return -1;
-	/* Start from an empty WAL: then every frame in it is one of our commits. */
-	if (checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE, why) != RUN_DONE)
+	/* Start from a WAL that is done with: then what comes into it are our commits. Its
+	 * blocks stay, which is room for removals on a full disk. */
+	if (checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, why) != RUN_DONE)
 		return -1;
+	db->claimed = 0;
 	if (store_schema_next_rcpt(db->conn, &db->next_rcpt, why) == -1)
 		return -1;
 	db->rcpt_limit = db->next_rcpt;
@@ -238,11 +276,13 @@ store_db_close(struct store_db *db)
  * D4. The kernel marks pages clean after a failed fsync, so the frames of the
  * failed commit may be readable and yet never reach the disk. A later commit
  * behind them would be lost with them at a power cut: WAL recovery stops at
- * the first bad frame. So they go before anybody reads them.
+ * the first bad frame. So the first of them is made bad now, before anybody
+ * reads it. (Not by truncation: on a full disk the blocks would not come back.)
  */
 static int
 cut_wal(struct store_db *db, struct why *why)
 {
+	static const char nothing[WAL_HEADER];
 	const struct store_io *io = store_io();
 	char path[STORE_PATH_MAX + 8];
 	off_t keep = db->wal_good == 0 ? 0 : WAL_HEADER + db->wal_good * WAL_FRAME;
@@ -253,7 +293,8 @@ cut_wal(struct store_db *db, struct why *why)
 	if (stat(path, &st) == -1 && errno == ENOENT)
 		return 0;
 	if ((fd = io->open(path, O_RDWR, 0)) != -1) {
-		if (fstat(fd, &st) == 0 && (st.st_size <= keep || io->ftruncate(fd, keep) == 0) &&
+		if (fstat(fd, &st) == 0 && (st.st_size <= keep ||
+		    store_io_write_all(fd, nothing, sizeof nothing, keep) == 0) &&
 		    io->fdatasync(fd) == 0)
 			rc = 0;
 		if (io->close(fd) == -1)
@@ -332,11 +373,5 @@ store_db_bind_text(sqlite3_stmt *st, int at, const char *s)
 int64_t
 store_db_free_bytes(struct store_db *db)
 {
-	sqlite3_stmt *st = db->stmt[SQL_FREELIST];
-	int64_t pages = 0;
-
-	if (sqlite3_step(st) == SQLITE_ROW)
-		pages = sqlite3_column_int64(st, 0);
-	(void)sqlite3_reset(st);
-	return pages < 0 ? 0 : pages * STORE_PAGE_SIZE;
+	return number(db, SQL_FREELIST) * STORE_PAGE_SIZE;
 }

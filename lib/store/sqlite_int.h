@@ -20,6 +20,7 @@
 #define SQLITE_STORE_MAGIC	0x53514c53u
 #define STORE_PATH_MAX		4096
 #define STORE_RESERVE_BYTES	(4 << 20)	/* E3 */
+#define STORE_CLAIM_BYTES	(1 << 20)	/* queue.db grows by this */
 
 /* ---- the database (sqlite_db.c): store thread only ---- */
 
@@ -40,6 +41,7 @@ struct store_db {
 	int64_t		 wal_seen;		/* frames after the commit now running */
 	int64_t		 next_rcpt;		/* ids given out so far, ... */
 	int64_t		 rcpt_limit;		/* ... and reserved durably */
+	int64_t		 claimed;		/* bytes that queue.db occupies for sure */
 	unsigned long	 commits;
 };
 
@@ -185,6 +187,8 @@ struct sqlite_store {
 	size_t			 nbad;
 	int64_t			 recovered_at, swept_at, measured_at;	/* mono ms */
 	int			 reserve_given;
+	int			 low;		/* space is short: checkpoint after each batch */
+	unsigned		 recoveries;	/* failed in a row */
 };
 
 /* sqlite_put.c, sqlite_settle.c, sqlite_load.c, sqlite_body.c: run on the thread */
@@ -210,12 +214,21 @@ enum store_run	store_quarantine(struct sqlite_store *, uint64_t message,
 
 /* sqlite_thread.c */
 void		*store_thread_main(void *);
-void		 store_thread_unlink_later(struct sqlite_store *, uint64_t message);
+void		 store_thread_post(struct sqlite_store *, struct store_op_list *);	/* to the loop */
 /* A loud line, logged on the loop. */
 void		 store_thread_report(struct sqlite_store *, const char *fmt, ...)
 		    __attribute__((format(printf, 2, 3)));
 
-/* sqlite_op.c: loop side */
+/* sqlite_batch.c */
+#define STORE_RECOVER_MS	1000	/* between tries to reopen a database that failed */
+/* Runs all, commits; results stay in list, `more` marks those that want another slice. */
+void		 store_batch_run(struct sqlite_store *, struct store_op_list *list);
+int		 store_batch_have_db(struct sqlite_store *);	/* tries to reopen once a second */
+void		 store_batch_checkpoint(struct sqlite_store *, int64_t frames);	/* if more in the WAL */
+/* A spool file that no row names once this batch is committed. */
+void		 store_batch_unlink_later(struct sqlite_store *, uint64_t message);
+
+/* sqlite_op.c, sqlite_calls.c: loop side */
 struct store_op	*store_op_new(struct sqlite_store *, enum store_op_kind, void *arg);
 void		 store_op_submit(struct sqlite_store *, struct store_op *);
 void		 store_op_flush(struct sqlite_store *);
@@ -230,7 +243,7 @@ extern const struct store_ops	store_sqlite_ops;
 /* space.c */
 int	store_space_fs_allowed(const char *dir, const char *allowed, struct why *);
 int	store_space_free(const char *dir, uint64_t *bytes, uint64_t *inodes);
-void	store_space_reserve_make(const char *dir, uint64_t keep_free);
+int	store_space_reserve_make(const char *dir, uint64_t keep_free);
 void	store_space_reserve_give(const char *dir);
 
 #endif

@@ -80,16 +80,6 @@ rcpt_read(struct sqlite_store *s, int64_t id, uint64_t *message, struct store_rc
 	return found;
 }
 
-static void
-rcpt_drop(struct store_rcpt *r)
-{
-	free(r->address);
-	free(r->dest);
-	free(r->orcpt);
-	free(r->notify);
-	free(r->last);
-}
-
 static int
 is_bad(const struct sqlite_store *s, int64_t id)
 {
@@ -183,13 +173,13 @@ load_one(struct sqlite_store *s, struct store_op *op, int64_t id)
 	if (rcpt_read(s, id, &message, &rcpt, &why) != 0)
 		return set_aside(s, 0, id, &why);
 	if (strcmp(rcpt.dest, op->u.load.dest) != 0 || rcpt.state != STORE_DUE) {
-		rcpt_drop(&rcpt);
+		store_rcpt_fini(&rcpt);
 		(void)why_set(&why, WHY_CORRUPT, "recipient row and index differ");
 		return set_aside(s, message, id, &why);
 	}
 	if ((m = find_loaded(op, message)) == NULL) {
 		if (message_read(s, message, &m, &w, &why) != 0) {
-			rcpt_drop(&rcpt);
+			store_rcpt_fini(&rcpt);
 			return set_aside(s, message, id, &why);
 		}
 		found_add(op, m);

@@ -60,7 +60,7 @@ message_end(struct sqlite_store *s, uint64_t message, int *gone, struct why *why
 	if (rc != SQLITE_DONE)
 		return store_db_error(&s->db, rc, why, "settle");
 	if (place == ROW_FILE)
-		store_thread_unlink_later(s, message);
+		store_batch_unlink_later(s, message);
 	*gone = 1;
 	(void)sqlite3_bind_int64(s->db.stmt[SQL_MESSAGE_GONE], 1, (int64_t)message);
 	return store_db_run(&s->db, SQL_MESSAGE_GONE, why, NULL);

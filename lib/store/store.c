@@ -41,8 +41,8 @@ store_body_unref(struct store_body **bp)
 	free(b);
 }
 
-static void
-rcpt_fini(struct store_rcpt *r)
+void
+store_rcpt_fini(struct store_rcpt *r)
 {
 	free(r->address);
 	free(r->dest);
@@ -60,7 +60,7 @@ store_message_free(struct store_message **mp)
 	if (m == NULL)
 		return;
 	for (size_t i = 0; i < m->nrcpts; i++)
-		rcpt_fini(&m->rcpts[i]);
+		store_rcpt_fini(&m->rcpts[i]);
 	free(m->rcpts);
 	free(m->sender);
 	free(m->client);

@@ -65,6 +65,7 @@ struct store_message {
 	struct store_rcpt	*rcpts;
 	size_t			 nrcpts;
 };
+void	store_rcpt_fini(struct store_rcpt *);	/* its strings */
 void	store_message_free(struct store_message **);
 
 /* What became of one recipient in one attempt. */
@@ -81,7 +82,8 @@ struct store_settlement {
 	uint64_t			 message;
 	const struct store_settle_rcpt	*rcpts;		/* copied */
 	size_t				 nrcpts;
-	struct store_message		**notices;	/* DSNs, taken; durable in the same transaction */
+	/* DSNs, taken; durable in the same transaction. Bodies in memory, <= STORE_INLINE_MAX. */
+	struct store_message		**notices;
 	size_t				 nnotices;
 };
 

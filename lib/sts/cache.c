@@ -198,7 +198,8 @@ void
 sts_cache_fail(struct sts_cache *c, const char *domain, const char *id, int64_t now,
     const struct why *why)
 {
-	sqlite3_stmt *s = prepare(c, "INSERT INTO sts_failure(domain, id, first, last, reason, words) "
+	sqlite3_stmt *s = prepare(c,
+	    "INSERT INTO sts_failure(domain, id, first, last, reason, words) "
 	    "VALUES(?1, ?2, ?3, ?3, ?4, ?5) ON CONFLICT(domain, id) DO UPDATE SET "
 	    "last = ?3, reason = ?4, words = ?5", NULL);
 

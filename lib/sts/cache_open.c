@@ -80,8 +80,8 @@ apply_settings(sqlite3 *db, struct why *why)
 		if (ask(db, p->ask, got, sizeof got, why) == -1)
 			return -1;
 		if (strcmp(got, p->want) != 0)
-			return why_set(why, WHY_LOCAL_STORAGE, "policy.db: \"%s\" answers %s, not %s",
-			    p->ask, got, p->want);
+			return why_set(why, WHY_LOCAL_STORAGE,
+			    "policy.db: \"%s\" answers %s, not %s", p->ask, got, p->want);
 	}
 	return 0;
 }
@@ -116,8 +116,8 @@ check_version(sqlite3 *db, struct why *why)
 		return why_set(why, WHY_LOCAL_STORAGE, "policy.db has version %s, this program "
 		    "knows %d", version, VERSION);
 	/* Both tables answer, or it is another file of that version. */
-	if (ask(db, "SELECT domain, id, body, fetched, expires, tried, used FROM sts_policy LIMIT 1",
-	    tables, sizeof tables, why) == -1)
+	if (ask(db, "SELECT domain, id, body, fetched, expires, tried, used FROM sts_policy "
+	    "LIMIT 1", tables, sizeof tables, why) == -1)
 		return -1;
 	return ask(db, "SELECT domain, id, first, last, reason, words FROM sts_failure LIMIT 1",
 	    tables, sizeof tables, why);

@@ -32,12 +32,12 @@ enum sts_state {
 struct sts_result {
 	enum sts_state		state;
 	char			id[STS_ID_MAX];		/* of the policy that applies, "" if none */
-	struct sts_policy	policy;			/* TESTING, ENFORCE, NONE with a policy; owned by the engine */
+	struct sts_policy	policy;	/* if has_policy; owned by the engine */
 	int			has_policy;
-	int			from_cache;	/* the live record or policy is gone, the cached one applies */
+	int			from_cache;	/* no live one to be had, the cached applies */
 	int64_t			expires;	/* Unix seconds, of the policy; 0 if none */
 	uint32_t		ttl;		/* seconds for which this answer may be used */
-	struct why		why;		/* UNKNOWN, FAILED, from_cache; also a broken record (NONE) */
+	struct why		why;		/* not the good case; NONE: broken record */
 };
 typedef void	sts_result_fn(void *arg, const struct sts_result *);
 
@@ -46,7 +46,7 @@ struct sts_engine_param {
 	struct sts_fetcher	*fetcher;
 	struct sts_cache	*cache;
 	const struct dns_range	*range;
-	const struct dns_address *address;	/* sts.address: connect there whatever DNS says; or NULL */
+	const struct dns_address *address;	/* connect there whatever DNS says; or NULL */
 	int64_t			 wait_ms;	/* longest a look-up waits for a fetch; 0: 10 s */
 	int64_t			 refresh_ms;	/* 0: 1 day */
 };

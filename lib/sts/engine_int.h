@@ -45,7 +45,7 @@ struct sts_job {
 	struct dns_query	*query;
 	struct sts_fetch	*fetch;
 	enum sts_live		 live;
-	char			 id[STS_ID_MAX];	/* of the live record, or of the cached policy */
+	char			 id[STS_ID_MAX];	/* live, or that of the cached policy */
 	uint32_t		 ttl;
 	struct why		 why;		/* of the record */
 	enum sts_cached		 cached;
@@ -69,7 +69,7 @@ void		 sts_job_free(struct sts_job *);	/* look-ups end without callbacks */
 void		 sts_job_known(struct sts_job *, struct sts_result *);
 
 /* engine.c */
-void		 sts_job_answer(struct sts_job *, const struct sts_result *);	/* all its look-ups */
+void		 sts_job_answer(struct sts_job *, const struct sts_result *);	/* all look-ups */
 void		 sts_lookup_free(struct sts_lookup *);
 int64_t		 sts_now(void);			/* Unix seconds */
 

@@ -210,7 +210,8 @@ on_policy(void *arg, const char *body, size_t len, const struct why *fetch_why)
 	cache_read(job);
 	log_policy(job, &p);
 	/* A policy that cannot be kept is still the one that holds now. */
-	if (sts_cache_put(job->engine->param.cache, job->domain, job->id, body, len, now, &why) == -1)
+	if (sts_cache_put(job->engine->param.cache, job->domain, job->id, body, len, now,
+	    &why) == -1)
 		log_err("MTA-STS policy of %s is not kept: %s", job->domain, why.text);
 	sts_cache_forgive(job->engine->param.cache, job->domain, job->id);
 	result_policy(&r, &p, job->id, now + (int64_t)p.max_age, job->ttl);

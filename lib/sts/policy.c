@@ -194,7 +194,8 @@ on_mx(struct parser *ps, const struct pair *kv, struct why *why)
 	struct sts_policy *p = ps->p;
 
 	if (dns_name_normalize(kv->value + 2 * wild, kv->nvalue - 2 * (size_t)wild, name) == -1 ||
-	    !host_ok(name) || str_fmt(pattern, sizeof pattern, "%s%s", wild ? "*." : "", name) == -1)
+	    !host_ok(name) ||
+	    str_fmt(pattern, sizeof pattern, "%s%s", wild ? "*." : "", name) == -1)
 		return bad(ps, why, "mx is not a host name or \"*.\" and a domain");
 	if (p->npatterns == STS_PATTERNS_MAX) {
 		p->cut = 1;

@@ -11,7 +11,7 @@
 
 #define STS_BODY_MAX		65536		/* octets, RFC 8461 s3.3 */
 #define STS_MAX_AGE_MAX		31557600	/* seconds; larger ones are capped (S22) */
-#define STS_PATTERNS_MAX	64		/* mx patterns kept; more are cut off, never widened */
+#define STS_PATTERNS_MAX	64		/* mx patterns kept; more are cut off */
 
 enum sts_mode { STS_MODE_NONE, STS_MODE_TESTING, STS_MODE_ENFORCE };
 

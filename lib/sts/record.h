@@ -11,7 +11,7 @@
 #define STS_ID_MAX	33	/* 32 letters and digits, NUL */
 
 enum sts_record {
-	STS_RECORD_OTHER,	/* does not begin with "v=STSv1;": not ours, not counted (S02, S03) */
+	STS_RECORD_OTHER,	/* does not begin with "v=STSv1;": not counted (S02, S03) */
 	STS_RECORD_INVALID,	/* begins so, and is broken: no live record (S04) */
 	STS_RECORD_VALID
 };

@@ -20,10 +20,20 @@ struct named_store {
 	X509_STORE	*store;
 };
 
+/* A client certificate with its chain and key. */
+struct identity {
+	char			*name;
+	X509			*leaf;
+	STACK_OF(X509)		*chain;
+	EVP_PKEY		*key;
+};
+
 struct tls_client {
 	SSL_CTX			*ctx;
 	struct named_store	*stores;
 	size_t			 nstores;
+	struct identity		*identities;
+	size_t			 nidentities;
 };
 
 /*
@@ -35,6 +45,15 @@ judge_later(X509_STORE_CTX *x, void *arg)
 {
 	X509_STORE_CTX_set_error(x, X509_V_ERR_APPLICATION_VERIFICATION);
 	return 1;
+}
+
+static void
+identity_fini(struct identity *id)
+{
+	free(id->name);
+	X509_free(id->leaf);
+	sk_X509_pop_free(id->chain, X509_free);
+	EVP_PKEY_free(id->key);
 }
 
 struct tls_client *
@@ -71,6 +90,9 @@ tls_client_free(struct tls_client **cp)
 		X509_STORE_free(c->stores[i].store);
 	}
 	free(c->stores);
+	for (size_t i = 0; i < c->nidentities; i++)
+		identity_fini(&c->identities[i]);
+	free(c->identities);
 	SSL_CTX_free(c->ctx);
 	free(c);
 	*cp = NULL;
@@ -101,7 +123,7 @@ store_make(struct tls_client *c, const char *name)
 
 /* All certificates of a PEM text, NULL and *why if it is not wholly readable. */
 static STACK_OF(X509) *
-certificates_read(const void *pem, size_t len, struct why *why)
+certificates_read(const void *pem, size_t len, const char *what, struct why *why)
 {
 	STACK_OF(X509) *all = sk_X509_new_null();
 	BIO *bio = len <= INT_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
@@ -122,8 +144,8 @@ certificates_read(const void *pem, size_t len, struct why *why)
 		ERR_clear_error();
 		return all;
 	}
-	why_set(why, WHY_CERT_INVALID, n == 0 ? "trust store holds no readable certificate" :
-	    "trust store is damaged after certificate %d", n);
+	why_set(why, WHY_CERT_INVALID, n == 0 ? "%s holds no readable certificate" :
+	    "%s is damaged after certificate %d", what, n);
 	ERR_clear_error();
 	sk_X509_pop_free(all, X509_free);
 	return NULL;
@@ -138,7 +160,7 @@ tls_client_add_store(struct tls_client *c, const char *name, const void *pem, si
 	int ret = 0;
 
 	ERR_clear_error();
-	if ((all = certificates_read(pem, len, why)) == NULL)
+	if ((all = certificates_read(pem, len, "trust store", why)) == NULL)
 		return -1;
 	store = store_make(c, name);
 	for (int i = 0; i < sk_X509_num(all) && ret == 0; i++)
@@ -146,6 +168,57 @@ tls_client_add_store(struct tls_client *c, const char *name, const void *pem, si
 			ret = tls_init_error(why, WHY_CERT_INVALID, "trust store");
 	sk_X509_pop_free(all, X509_free);
 	return ret;
+}
+
+static const struct identity *
+identity_of(const struct tls_client *c, const char *name)
+{
+	for (size_t i = 0; i < c->nidentities; i++)
+		if (strcmp(c->identities[i].name, name) == 0)
+			return &c->identities[i];
+	return NULL;
+}
+
+static EVP_PKEY *
+key_read(const void *pem, size_t len)
+{
+	BIO *bio = len <= INT_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
+	EVP_PKEY *key = NULL;
+
+	if (bio != NULL)
+		key = PEM_read_bio_PrivateKey(bio, NULL, tls_init_no_passphrase, NULL);
+	BIO_free(bio);
+	return key;
+}
+
+int
+tls_client_add_identity(struct tls_client *c, const char *name, const void *certificate,
+    size_t certificate_len, const void *key, size_t key_len, struct why *why)
+{
+	struct identity id = { 0 };
+
+	if (identity_of(c, name) != NULL)
+		return 0;
+	ERR_clear_error();
+	id.chain = certificates_read(certificate, certificate_len, "client certificate", why);
+	if (id.chain == NULL)
+		return -1;
+	id.leaf = sk_X509_shift(id.chain);
+	if ((id.key = key_read(key, key_len)) == NULL)
+		tls_init_error(why, WHY_CERT_INVALID,
+		    "client key (must be PEM without passphrase)");
+	else if (X509_check_private_key(id.leaf, id.key) != 1)
+		tls_init_error(why, WHY_CERT_INVALID,
+		    "client key does not belong to the certificate");
+	else {
+		id.name = must_strdup(name);
+		c->identities = must_realloc(c->identities, c->nidentities + 1,
+		    sizeof *c->identities);
+		c->identities[c->nidentities++] = id;
+		return 0;
+	}
+	identity_fini(&id);
+	return -1;
 }
 
 /*
@@ -179,6 +252,19 @@ session_dane(SSL *ssl, const struct tls_want *want, struct why *why)
 }
 
 static int
+session_identity(SSL *ssl, const struct identity *id, const char *name, struct why *why)
+{
+	if (name[0] == '\0')
+		return 0;
+	if (id == NULL)
+		return why_set(why, WHY_POLICY_UNAVAILABLE, "client certificate \"%s\" is not loaded",
+		    name);
+	if (SSL_use_cert_and_key(ssl, id->leaf, id->key, id->chain, 1) != 1)
+		return tls_init_error(why, WHY_CERT_INVALID, "client certificate");
+	return 0;
+}
+
+static int
 session_set_up(SSL *ssl, const struct tls_want *want, struct why *why)
 {
 	char sni[DNS_NAME_MAX];		/* OpenSSL's macro drops const */
@@ -194,6 +280,9 @@ session_set_up(SSL *ssl, const struct tls_want *want, struct why *why)
 		return tls_init_error(why, WHY_CERT_INVALID, "server name");
 	if (want->tlsa.n > 0 && session_dane(ssl, want, why) == -1)
 		return -1;
+	/* RFC 6066 s3: an address is no server name, and DANE has made it one. */
+	if (sni[0] == '\0')
+		SSL_set_tlsext_host_name(ssl, NULL);
 	SSL_set_connect_state(ssl);
 	return 0;
 }
@@ -212,7 +301,8 @@ tls_client_session(struct tls_client *c, const struct tls_want *want, struct why
 		tls_init_error(why, WHY_POLICY_UNAVAILABLE, "TLS session");
 		return NULL;
 	}
-	if (session_set_up(ssl, want, why) == -1) {
+	if (session_set_up(ssl, want, why) == -1 ||
+	    session_identity(ssl, identity_of(c, want->identity), want->identity, why) == -1) {
 		SSL_free(ssl);
 		return NULL;
 	}

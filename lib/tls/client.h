@@ -37,8 +37,16 @@ int	 tls_client_add_store(struct tls_client *, const char *name, const void *pem
 	    struct why *);
 
 /*
+ * Adds a client certificate: the leaf first, then its intermediates, and its
+ * unencrypted key, both PEM. A session shows it if its want names it and the
+ * server asks. A name that is there already stays as it is. 0, or -1 and *why.
+ */
+int	 tls_client_add_identity(struct tls_client *, const char *name, const void *certificate,
+	    size_t certificate_len, const void *key, size_t key_len, struct why *);
+
+/*
  * A client-side SSL, set up for *want, without BIO; the caller frees it.
- * NULL and *why: unknown trust store, or a want that OpenSSL refuses.
+ * NULL and *why: unknown trust store or identity, or a want that OpenSSL refuses.
  * A min_version below TLS 1.2 (weak-tls exception) also admits small DH
  * groups and SHA-1.
  */

@@ -24,6 +24,7 @@ struct tls_want {
 	size_t			 nnames;
 	struct dns_tlsa_set	 tlsa;		/* empty: no DANE. Owned. */
 	char			 ca[256];	/* trust store name, "" = the default store */
+	char			 identity[256];	/* client certificate to show, "" = none */
 	int			 min_version;	/* enum tls_version; < TLS_V1_2: weak-tls */
 };
 

@@ -20,11 +20,11 @@ static const struct column list_columns[] = {
 	{ "ARRIVED", "arrived", CELL_TIME },
 	{ "SIZE", "size", CELL_SIZE },
 	{ "STATE", "state", CELL_TEXT },
-	{ "TRY", "due", CELL_WHEN },
+	{ "TRY", "next_try", CELL_WHEN },
 	{ "TRIES", "tries", CELL_NUMBER },
 	{ "SENDER", "sender", CELL_PATH },
 	{ "RECIPIENT", "recipient", CELL_TEXT },
-	{ "LAST", "last", CELL_TEXT },
+	{ "WHY", "why", CELL_TEXT },
 	{ NULL, NULL, CELL_TEXT },
 };
 
@@ -67,9 +67,9 @@ static const struct column recipient_columns[] = {
 	{ "RECIPIENT", "recipient", CELL_TEXT },
 	{ "DESTINATION", "destination", CELL_TEXT },
 	{ "STATE", "state", CELL_TEXT },
-	{ "TRY", "due", CELL_WHEN },
+	{ "TRY", "next_try", CELL_WHEN },
 	{ "TRIES", "tries", CELL_NUMBER },
-	{ "LAST", "last", CELL_TEXT },
+	{ "WHY", "why", CELL_TEXT },
 	{ NULL, NULL, CELL_TEXT },
 };
 

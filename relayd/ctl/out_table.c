@@ -186,11 +186,12 @@ start_printing(struct out_table *t)
 	for (size_t i = 0; i < t->n; i++)
 		print_cell(t, i, t->columns[i].title);
 	putchar('\n');
-	for (size_t i = 0; i < t->nheld; i++) {
-		print_cell(t, i % t->n, t->held[i]);
-		if (i % t->n == t->n - 1)
-			putchar('\n');
-		free(t->held[i]);
+	for (size_t row = 0; row < t->nheld; row += t->n) {
+		for (size_t i = 0; i < t->n; i++) {
+			print_cell(t, i, t->held[row + i]);
+			free(t->held[row + i]);
+		}
+		putchar('\n');
 	}
 	t->printing = 1;
 	t->nheld = 0;

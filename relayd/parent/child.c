@@ -306,4 +306,11 @@ child_free(struct child **cp)
 
 int child_running(const struct child *c) { return c->pid != 0; }
 int child_is_ready(const struct child *c) { return c->pid != 0 && c->ready; }
+
+int
+child_answers(const struct child *c, int64_t ms)
+{
+	return child_is_ready(c) && clock_mono_ms() - c->last_pong <= ms;
+}
+
 const char *child_name(const struct child *c) { return c->name; }

@@ -32,6 +32,8 @@ void		 child_stop(struct child *, int64_t ms);
 int		 child_reap(struct child *, pid_t, int status);
 int		 child_running(const struct child *);
 int		 child_is_ready(const struct child *);
+/* Answered a heartbeat within the last ms. */
+int		 child_answers(const struct child *, int64_t ms);
 const char	*child_name(const struct child *);
 
 #endif

@@ -26,6 +26,7 @@
 #include "relayd/parent/child.h"
 #include "relayd/parent/sockets.h"
 
+#define WATCHDOG_SILENCE_MS	20000	/* since the last answer to a heartbeat (one every 5 s) */
 #define STOP_SLACK_MS	5000	/* beyond the drain time, then SIGKILL */
 
 struct parent {
@@ -34,7 +35,7 @@ struct parent {
 	struct conf		*conf;
 	struct sockets		*sockets;
 	struct child		*smtp, *policy;
-	struct event		*signals[6], *ev_stop;
+	struct event		*signals[6], *ev_stop, *ev_watchdog;
 	size_t			 nsignals;
 	int			 announced, stopping, exit_code;
 };
@@ -218,6 +219,27 @@ on_chld(evutil_socket_t sig, short what, void *arg)
 			child_reap(p->policy, pid, status);
 }
 
+/* A wedged child must not look healthy: silence lets the service manager act. */
+static void
+on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	struct parent *p = arg;
+
+	if (child_answers(p->smtp, WATCHDOG_SILENCE_MS) && child_answers(p->policy, WATCHDOG_SILENCE_MS))
+		proc_notify_watchdog();
+}
+
+static void
+start_watchdog(struct parent *p)
+{
+	int64_t ms = proc_notify_watchdog_ms() / 2;
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	p->ev_watchdog = event_new(p->base, -1, EV_PERSIST, on_watchdog, p);
+	if (ms > 0)
+		event_add(p->ev_watchdog, &tv);
+}
+
 static void
 add_signal(struct parent *p, int sig, event_callback_fn fn)
 {
@@ -264,6 +286,7 @@ parent_main(const char *conf_path, struct conf *conf)
 	p.base = event_base_new();
 	p.sockets = sockets_open(conf);
 	p.ev_stop = evtimer_new(p.base, on_stop_deadline, &p);
+	start_watchdog(&p);
 	add_signal(&p, SIGTERM, on_term);
 	add_signal(&p, SIGINT, on_term);
 	add_signal(&p, SIGHUP, on_hup);
@@ -280,6 +303,7 @@ parent_main(const char *conf_path, struct conf *conf)
 	for (size_t i = 0; i < p.nsignals; i++)
 		event_free(p.signals[i]);
 	event_free(p.ev_stop);
+	event_free(p.ev_watchdog);
 	sockets_free(&p.sockets);
 	conf_free(&p.conf);
 	event_base_free(p.base);

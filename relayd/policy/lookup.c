@@ -20,6 +20,7 @@
 struct host {
 	struct lookup		*lookup;
 	size_t			 index;		/* in evidence.hosts */
+	uint16_t		 port;
 	struct dns_query	*query;
 };
 
@@ -182,21 +183,24 @@ on_addresses(void *arg, const struct dns_addr *a)
 	}
 	if (a->ttl < l->evidence.ttl)
 		l->evidence.ttl = a->ttl;
-	h->query = dns_tlsa_lookup(l->tools->resolver, a, l->tools->port, on_tlsa, h);
+	h->query = dns_tlsa_lookup(l->tools->resolver, a, h->port, on_tlsa, h);
+}
+
+static void
+ask_host(struct lookup *l, size_t i, uint16_t port)
+{
+	l->hosts[i] = (struct host){ .lookup = l, .index = i, .port = port };
+	l->open++;
+	l->hosts[i].query = dns_addr_lookup(l->tools->resolver, l->evidence.hosts[i].name,
+	    on_addresses, &l->hosts[i]);
 }
 
 static void
 ask_hosts(struct lookup *l)
 {
-	struct plan_evidence *e = &l->evidence;
-
-	l->hosts = must_calloc(e->nhosts, sizeof *l->hosts);
-	for (size_t i = 0; i < e->nhosts; i++) {
-		l->hosts[i] = (struct host){ .lookup = l, .index = i };
-		l->open++;
-		l->hosts[i].query = dns_addr_lookup(l->tools->resolver, e->hosts[i].name,
-		    on_addresses, &l->hosts[i]);
-	}
+	l->hosts = must_calloc(l->evidence.nhosts, sizeof *l->hosts);
+	for (size_t i = 0; i < l->evidence.nhosts; i++)
+		ask_host(l, i, l->tools->port);
 }
 
 static void
@@ -313,8 +317,49 @@ literal(struct lookup *l)
 	return 1;
 }
 
+/* ---- next hops ---- */
+
+/* An address that the admin wrote down is used as it is; one out of DNS has to be public. */
+static int
+hop_literal(struct plan_host *p)
+{
+	struct dns_address *a = &p->addresses[0];
+
+	if (p->name[0] != '[')
+		return 0;
+	p->tlsa_state = PLAN_TLSA_NONE;
+	if (mail_address_literal(p->name, strlen(p->name), &a->family, a->ip) == -1) {
+		p->addresses_state = PLAN_ADDRESSES_NONE;
+		why_set(&p->why, WHY_BAD_ADDRESS, "%s is no address", p->name);
+		return 1;
+	}
+	p->naddresses = 1;
+	p->addresses_state = PLAN_ADDRESSES_FOUND;
+	return 1;
+}
+
+static void
+ask_hops(struct lookup *l, const struct plan_hop *hops, size_t n)
+{
+	struct plan_evidence *e = &l->evidence;
+
+	e->mx = PLAN_MX_ROUTE;
+	e->sts.state = PLAN_STS_NONE;
+	set_hosts(e, n);
+	l->hosts = must_calloc(n, sizeof *l->hosts);
+	for (size_t i = 0; i < n; i++) {
+		e->hosts[i].preference = (uint16_t)i;
+		str_copy(e->hosts[i].name, hops[i].host, sizeof e->hosts[i].name);
+		if (!hop_literal(&e->hosts[i]))
+			ask_host(l, i, hops[i].port);
+	}
+	if (l->open == 0)
+		event_active(&l->ev_done, EV_TIMEOUT, 0);
+}
+
 struct lookup *
-lookup_start(const struct lookup_tools *tools, const char *domain, lookup_fn *fn, void *arg)
+lookup_start(const struct lookup_tools *tools, const char *domain, const struct plan_hop *hops,
+    size_t nhops, lookup_fn *fn, void *arg)
 {
 	struct lookup *l = must_calloc(1, sizeof *l);
 	struct timeval tv = { tools->timeout_ms / 1000, tools->timeout_ms % 1000 * 1000 };
@@ -326,11 +371,15 @@ lookup_start(const struct lookup_tools *tools, const char *domain, lookup_fn *fn
 	str_copy(l->evidence.domain, domain, sizeof l->evidence.domain);
 	event_assign(&l->ev_done, tools->base, -1, 0, on_done, l);
 	event_assign(&l->ev_deadline, tools->base, -1, 0, on_deadline, l);
-	if (literal(l)) {
+	if (nhops == 0 && literal(l)) {
 		event_active(&l->ev_done, EV_TIMEOUT, 0);
 		return l;
 	}
 	event_add(&l->ev_deadline, &tv);
+	if (nhops > 0) {
+		ask_hops(l, hops, nhops);
+		return l;
+	}
 	l->open = 2;
 	l->mx = dns_mx_lookup(tools->resolver, domain, on_mx, l);
 	l->sts = sts_lookup(tools->sts, domain, on_sts, l);

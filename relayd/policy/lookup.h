@@ -29,8 +29,13 @@ struct lookup_tools {
 /* Borrowed for the call. */
 typedef void lookup_fn(void *arg, const struct plan_evidence *);
 
-/* The callback comes once, from the event loop. domain: A-labels or an address literal. */
-struct lookup	*lookup_start(const struct lookup_tools *, const char *domain, lookup_fn *, void *arg);
+/*
+ * The callback comes once, from the event loop. domain: A-labels or an
+ * address literal. With next hops (nhops > 0) these hosts are looked up and
+ * nothing is asked about the domain: neither MX nor MTA-STS.
+ */
+struct lookup	*lookup_start(const struct lookup_tools *, const char *domain,
+		    const struct plan_hop *hops, size_t nhops, lookup_fn *, void *arg);
 void		 lookup_cancel(struct lookup **);
 
 #endif

@@ -76,7 +76,8 @@ on_evidence(void *arg, const struct plan_evidence *e)
 static void
 ask(struct policy *p, struct question *q)
 {
-	q->lookup = lookup_start(&p->tools, q->ask.domain, on_evidence, q);
+	q->lookup = lookup_start(&p->tools, q->ask.domain, q->ask.hops, q->ask.nhops, on_evidence,
+	    q);
 }
 
 static void

@@ -133,7 +133,8 @@ ask_connect(struct ask *a, int fd)
 }
 
 struct ask_wait *
-ask_domain(struct ask *a, const char *domain, int fresh, ask_fn *fn, void *arg)
+ask_domain(struct ask *a, const char *domain, const struct plan_via *via, int fresh, ask_fn *fn,
+    void *arg)
 {
 	struct ask_wait *w = must_calloc(1, sizeof *w);
 
@@ -141,6 +142,10 @@ ask_domain(struct ask *a, const char *domain, int fresh, ask_fn *fn, void *arg)
 	w->request = ++a->next;
 	str_copy(w->question.domain, domain, sizeof w->question.domain);
 	w->question.fresh = fresh;
+	if (via != NULL) {
+		w->question.nhops = via->nhops;
+		memcpy(w->question.hops, via->hops, via->nhops * sizeof *via->hops);
+	}
 	w->fn = fn;
 	w->arg = arg;
 	w->wait = a->deadline;

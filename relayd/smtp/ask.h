@@ -7,7 +7,7 @@
 #ifndef SMTP_ASK_H
 #define SMTP_ASK_H
 
-#include "lib/plan/evidence.h"
+#include "lib/plan/decide.h"
 
 struct ask;
 struct event_base;
@@ -22,8 +22,9 @@ void		 ask_connect(struct ask *, int fd);
 int		 ask_connected(const struct ask *);
 
 struct ask_wait;
-/* The callback comes from the event loop, exactly once unless cancelled. */
-struct ask_wait	*ask_domain(struct ask *, const char *domain, int fresh, ask_fn *, void *arg);
+/* The callback comes from the event loop, exactly once unless cancelled. via: NULL for the MX. */
+struct ask_wait	*ask_domain(struct ask *, const char *domain, const struct plan_via *via,
+		    int fresh, ask_fn *, void *arg);
 void		 ask_cancel(struct ask_wait **);
 
 #endif

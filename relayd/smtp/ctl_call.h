@@ -52,7 +52,7 @@ struct ctl_call {
 	struct io_stream	*stream;
 	void			(*next)(struct ctl_call *);	/* see ctl_call_next */
 	int			 over;		/* the last line is written */
-	TAILQ_HEAD(, ctl_errand) errands;
+	TAILQ_HEAD(ctl_errands, ctl_errand) errands;
 };
 
 /* --- for verbs: the answer --- */

@@ -61,10 +61,16 @@ set_time(json_t *o, const char *key, int64_t unix_ms)
 	set(o, key, unix_ms == 0 ? json_null() : json_integer(unix_ms));
 }
 
+static int64_t
+wall_of(int64_t mono_ms)
+{
+	return mono_ms == 0 ? 0 : clock_wall_ms() + (mono_ms - clock_mono_ms());
+}
+
 static void
 set_mono(json_t *o, const char *key, int64_t mono_ms)
 {
-	set_time(o, key, mono_ms == 0 ? 0 : clock_wall_ms() + (mono_ms - clock_mono_ms()));
+	set_time(o, key, wall_of(mono_ms));
 }
 
 static void
@@ -79,19 +85,26 @@ set_why(json_t *o, const struct why *why)
 
 /* ---- messages ---- */
 
+/* All zero if the scheduler does not know it (held mail only). */
+static struct dest_view
+look(const struct sched *s, const char *name)
+{
+	const struct dest *d = map_gets(s->dests, name);
+	struct dest_view v = { 0 };
+
+	if (d != NULL)
+		dest_look(d, &v);
+	return v;
+}
+
 enum ctl_state
 ctl_state_of(const struct sched *s, const struct store_rcpt *r)
 {
-	const struct dest *d = map_gets(s->dests, r->dest);
-	struct dest_view v = { 0 };
-
 	if (r->state == STORE_HELD)
 		return CTL_HELD;
 	if (r->due > clock_wall_ms())
 		return CTL_WAITING;
-	if (d != NULL)
-		dest_look(d, &v);
-	return v.blocked_until != 0 ? CTL_BLOCKED : CTL_READY;
+	return look(s, r->dest).blocked_until != 0 ? CTL_BLOCKED : CTL_READY;
 }
 
 static json_t *
@@ -124,6 +137,22 @@ ctl_print_message(const struct store_message *m)
 	return o;
 }
 
+/* Its own time or its destination's, whichever is later; why it has to wait that long. */
+static void
+set_wait(json_t *o, const struct sched *s, const struct store_rcpt *r)
+{
+	struct dest_view v = look(s, r->dest);
+	int64_t until = wall_of(v.blocked_until);
+	int by_dest = until > r->due;
+
+	if (r->state == STORE_HELD)
+		until = 0;
+	else if (!by_dest)
+		until = r->due;
+	set_time(o, "next_try", until);
+	set_text(o, "why", by_dest && r->state == STORE_DUE ? v.why->text : r->last);
+}
+
 json_t *
 ctl_print_recipient(const struct sched *s, const struct store_message *m,
     const struct store_rcpt *r)
@@ -136,6 +165,7 @@ ctl_print_recipient(const struct sched *s, const struct store_message *m,
 	set_time(o, "due", r->due);
 	set(o, "tries", json_integer(r->tries));
 	set_text(o, "last", r->last);
+	set_wait(o, s, r);
 	return o;
 }
 

@@ -49,7 +49,8 @@ fini(void *state)
 /* ---- envelope and recipients ---- */
 
 static void
-on_message(struct ctl_call *c, const struct why *why, struct store_message **msgs, size_t n, int more)
+on_message(struct ctl_call *c, const struct why *why, struct store_message **msgs, size_t n,
+    int more)
 {
 	struct show *s = c->state;
 

@@ -40,7 +40,7 @@ struct ctlserve {
 	struct event_base	*base;
 	struct io_listener	*listener;
 	struct ctl_house	 house;
-	TAILQ_HEAD(, conn)	 conns;
+	TAILQ_HEAD(conns, conn)	 conns;
 	unsigned		 nconns;
 };
 

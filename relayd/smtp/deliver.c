@@ -136,7 +136,8 @@ dial(struct deliver *d, size_t target)
 {
 	struct client_param p = {
 		.base = d->p.base, .store = d->p.store, .generation = d->p.generation,
-		.route = d->p.route, .target = target, .port = plan_of(d)->port,
+		.route = d->p.route, .target = target, 
+		.port = plan_of(d)->targets[target].port,
 		.address = plan_of(d)->targets[target].host.addresses[d->address],
 		.in_clear = d->rung == RUNG_CLEAR,
 	};
@@ -243,7 +244,7 @@ deliver_fits(const struct deliver *d, const struct plan *p)
 	for (size_t i = 0; i < p->ntargets; i++) {
 		const struct plan_target *t = &p->targets[i];
 
-		if (t->usable && strcmp(t->host.name, client_target(c)->host.name) == 0)
+		if (t->usable && plan_target_same(t, client_target(c)))
 			return plan_requirement_key(&t->requirement) == client_key(c) &&
 			    (client_refused(c) == NULL || p->monitor);
 	}

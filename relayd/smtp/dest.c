@@ -93,6 +93,18 @@ on_evidence(void *arg, const struct plan_evidence *e)
 	dest_run(d);
 }
 
+static void
+ask_policy(struct dest *d)
+{
+	struct plan_exception exception;
+	struct plan_rule rule;
+
+	if (d->asking != NULL)
+		return;
+	generation_rule(d->s->generation, d->name, &rule, &exception);
+	d->asking = ask_domain(d->s->ask, d->name, rule.via, 0, on_evidence, d);
+}
+
 static int
 route_is_fresh(const struct dest *d)
 {
@@ -156,8 +168,7 @@ run(struct dest *d)
 		return;
 	}
 	if (!route_is_fresh(d)) {
-		if (d->asking == NULL)
-			d->asking = ask_domain(d->s->ask, d->name, 0, on_evidence, d);
+		ask_policy(d);
 		return;
 	}
 	if (d->route->plan.verdict == PLAN_REJECT)
@@ -202,7 +213,9 @@ dest_settled(struct dest *d, struct job *j, size_t gone, int64_t next_due)
 void
 dest_reload(struct dest *d)
 {
-	/* A route of another generation is not fresh: the plan is decided again. */
+	/* A route of another generation is not fresh: the plan is decided again. What is being
+	 * looked up may be the wrong hosts by now. */
+	ask_cancel(&d->asking);
 	dest_unblock(d);
 }
 

@@ -7,6 +7,8 @@
 #include "lib/base/rand.h"
 #include "relayd/smtp/dest_int.h"
 
+#define PATIENCE_MS	50	/* a message that waited so long deserves a connection of its own */
+
 enum lane_state { LANE_WALKING, LANE_IDLE, LANE_FETCHING, LANE_BUSY, LANE_ENDING };
 
 struct lane {
@@ -191,21 +193,39 @@ static const struct deliver_events lane_events = {
 	.ready = on_lane_ready, .done = on_lane_done, .ended = on_lane_ended,
 };
 
+/*
+ * Another connection costs a handshake: it is worth one when each lane has a
+ * message waiting behind it, or when a message has waited for a while (a slow
+ * server, a long message).
+ */
+static int
+wants_lane(const struct dest *d, int64_t now)
+{
+	const struct job *oldest = TAILQ_FIRST(&d->ready);
+
+	if (d->nready <= d->nwalking)
+		return 0;
+	return d->nready > d->nlanes || now - oldest->queued >= PATIENCE_MS;
+}
+
 void
 dest_lane_work(struct dest *d)
 {
 	const struct conf *conf = d->s->generation->conf;
+	int64_t now = clock_mono_ms();
 	struct lane *l;
 
 	queue_backoff_set_max(&d->backoff, (unsigned)conf->delivery.connections_per_destination);
 	TAILQ_FOREACH(l, &d->lanes, link)
 		if (l->state == LANE_IDLE && d->nready > 0 &&
-		    queue_backoff_may_start(&d->backoff, clock_mono_ms()))
+		    queue_backoff_may_start(&d->backoff, now))
 			assign(d, l);
-	while (d->nready > d->nwalking && d->nlanes < d->backoff.limit &&
-	    queue_backoff_may_start(&d->backoff, clock_mono_ms()) &&
+	while (wants_lane(d, now) && d->nlanes < d->backoff.limit &&
+	    queue_backoff_may_start(&d->backoff, now) &&
 	    d->s->lanes < (unsigned)conf->delivery.connections)
 		lane_open(d);
+	if (d->nready > d->nwalking)
+		sched_wake_at(d->s, d, now + PATIENCE_MS);
 }
 
 void

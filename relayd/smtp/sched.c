@@ -278,9 +278,9 @@ sched_free(struct sched **sp)
 	*sp = NULL;
 	if (s == NULL)
 		return;
+	heap_fini(&s->timers);		/* its nodes live in the destinations */
 	map_each(s->dests, free_one, NULL);
 	map_free(&s->dests);
-	heap_fini(&s->timers);
 	event_free(s->ev_timer);
 	generation_unref(&s->generation);
 	free(s);

@@ -229,15 +229,6 @@ io_fdatasync(int fd)
 }
 
 static int
-io_ftruncate(int fd, off_t size)
-{
-	if (io_failed())
-		return -1;
-	disk_truncate(by_fd[fd], (uint64_t)size);
-	return ftruncate(fd, size);
-}
-
-static int
 io_rename(const char *from, const char *to)
 {
 	if (io_failed())
@@ -266,7 +257,7 @@ io_sync_dir(const char *path)
 
 static const struct store_io shim_io = {
 	.open = io_open, .pwrite = io_pwrite, .fdatasync = io_fdatasync,
-	.ftruncate = io_ftruncate, .close = close, .rename = io_rename, .unlink = io_unlink,
+	.close = close, .rename = io_rename, .unlink = io_unlink,
 	.sync_dir = io_sync_dir,
 };
 

@@ -90,7 +90,8 @@ https_certs_new(const char *host)
 	snprintf(wild, sizeof wild, "DNS:*%s", strchr(host, '.'));
 	const struct recipe recipes[HTTPS_CERT__COUNT] = {
 		[HTTPS_CERT_OK] = { "x", own, 0, 30, c->key, c->ca_key, c->ca },
-		[HTTPS_CERT_OTHER] = { host, "DNS:mta-sts.other.example", 0, 30, c->key, c->ca_key, c->ca },
+		[HTTPS_CERT_OTHER] = { host, "DNS:mta-sts.other.example", 0, 30, c->key,
+		    c->ca_key, c->ca },
 		[HTTPS_CERT_WILDCARD] = { "x", wild, 0, 30, c->key, c->ca_key, c->ca },
 		[HTTPS_CERT_CN_ONLY] = { host, NULL, 0, 30, c->key, c->ca_key, c->ca },
 		[HTTPS_CERT_EXPIRED] = { "x", own, 0, -1, c->key, c->ca_key, c->ca },

@@ -49,11 +49,33 @@ def _reachable(path):
         path = os.path.dirname(path)
 
 
+def _volatile(path):
+    """Is this folder in memory?  relayd refuses to keep a queue there."""
+    best, kind = "", ""
+    with open("/proc/self/mounts", encoding="utf-8", errors="replace") as f:
+        for line in f:
+            _, where, fstype = line.split(" ")[:3]
+            inside = (path + "/").startswith(where.rstrip("/") + "/")
+            if inside and len(where) >= len(best):
+                best, kind = where, fstype
+    return kind in ("tmpfs", "ramfs")
+
+
+def _temporary():
+    """The folder for scratch folders: TMPDIR, or the first that is on a disk."""
+    if os.environ.get("TMPDIR"):
+        return os.environ["TMPDIR"]
+    for path in ("/tmp", "/var/tmp"):
+        if os.access(path, os.W_OK | os.X_OK) and not _volatile(os.path.realpath(path)):
+            return path
+    return "/var/tmp"
+
+
 class Scratch:
     """A temporary folder, given to the unprivileged user, removed at exit."""
 
     def __init__(self, name="relayd"):
-        self.path = tempfile.mkdtemp(prefix=name + "-", dir=os.environ.get("TMPDIR", "/tmp"))
+        self.path = tempfile.mkdtemp(prefix=name + "-", dir=_temporary())
         os.chmod(self.path, 0o755)
         if os.getuid() == 0:
             os.chown(self.path, *unprivileged())

@@ -268,9 +268,10 @@ class Relayd:
         return done.returncode, done.stdout or done.stderr
 
     def queue(self):
-        """The queue as a list of objects, one a recipient or message."""
+        """The queue, one object a recipient."""
         _, out = self.ctl("queue", "list", "-j", check=True)
-        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        rows = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        return [row for row in rows if "id" in row]
 
     def wait_empty(self, timeout=30):
         proc.until(
@@ -293,5 +294,6 @@ def strip_trace(data):
     return data[: m.end()], data[m.end() :]
 
 
-def stamp():
-    return "%x" % (time.time_ns() // 1000)
+def in_a_year():
+    """An expiry date for exceptions."""
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() + 360 * 86400))

@@ -432,7 +432,7 @@ START_TEST(decide_names)
 	struct plan_host h = { .addresses_state = PLAN_ADDRESSES_FOUND, .naddresses = 1 };
 	struct plan_evidence ev = { .mx = PLAN_MX_FOUND, .nhosts = 1, .hosts = &h,
 		.mx_secure = name_rows[_i].mx_secure, .sts = { .state = PLAN_STS_NONE } };
-	struct plan_rule rule = { .level = PLAN_VERIFY, .ca = "branch", .port = 2525,
+	struct plan_rule rule = { .level = PLAN_VERIFY, .port = 2525,
 		.origin = "relayd.conf:12" };
 	char names[1024] = "";
 	struct tls_want *want;
@@ -453,7 +453,7 @@ START_TEST(decide_names)
 	ck_assert_str_eq(names, name_rows[_i].names);
 	ck_assert_str_eq(want->sni, name_rows[_i].sni);
 	ck_assert_str_eq(want->host, name_rows[_i].want_host);
-	ck_assert_str_eq(want->ca, "branch");
+	ck_assert_str_eq(want->ca, "");
 	ck_assert_str_eq(p.origin, "relayd.conf:12");
 	ck_assert_int_eq(p.port, 2525);
 	plan_fini(&p);
