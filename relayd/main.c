@@ -85,6 +85,7 @@ int
 main(int argc, char **argv)
 {
 	const char *path = CONF_PATH, *role = NULL;
+	char *resolved;
 	int c, check = 0, verbose = 0, foreground = 0;
 	struct conf_errors errors;
 	struct conf *conf = NULL;
@@ -115,9 +116,13 @@ main(int argc, char **argv)
 		conf_free(&conf);
 		return EX_OK;
 	}
-	path = realpath(path, NULL);	/* a reload finds it from wherever we stand */
+	resolved = realpath(path, NULL);	/* a reload finds it from wherever we stand */
+	if (resolved == NULL)
+		fatal(EX_NOINPUT, "%s: cannot be found again", path);
 	if (!foreground && daemon(0, 0) == -1)
 		fatal(EX_OSERR, "cannot go into the background");
 	open_log(conf);
-	return parent_main(path, conf);
+	c = parent_main(resolved, conf);
+	free(resolved);
+	return c;
 }

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: ISC
 # make lint: all of it, or one part of it, as in make lint-layers.  Nothing
-# is run, nothing touches the network.  make format: clang-format in place.
+# is run, nothing touches the network.  make format: clang-format on changed lines.
 
 LINT_C = $(sort $(wildcard lib/*/*.c relayd/*.c relayd/*/*.c))
 LINT_TESTS = $(sort $(wildcard tests/unit/*.c tests/fuzz/*.c tests/peer/*.c tests/bench/*.c tests/fault/*.c))
 LINT_SH = .ci/run tests/deps tests/peer/fetch-servers tests/system/one-unit tests/lint/install \
-	tests/lint/spdx tests/lint/conf-docs
-LINT_PARTS = layers spdx conf-docs log-docs man units gcc clang cppcheck tidy install
+	tests/lint/spdx tests/lint/units tests/lint/conf-docs
+LINT_PARTS = layers spdx conf-docs log-docs man units sh gcc clang cppcheck tidy install
 CLANG ?= clang
 CLANG_TIDY ?= clang-tidy
 LINT_FLAGS = $(filter-out -MMD -MP -g -O2 -Wno-unused-parameter,$(BASE_CFLAGS)) -Wno-unused-parameter $(PKG_CFLAGS)
@@ -26,6 +26,10 @@ lint-man:
 
 lint-units:
 	@tests/lint/units
+
+lint-sh:
+	@if command -v shellcheck >/dev/null; then shellcheck $(LINT_SH) && echo "sh: $(words $(LINT_SH)) scripts"; \
+	else echo "sh: no shellcheck here, not checked"; fi
 
 # The product and every test, as it is built, in a folder of its own.
 lint-gcc:
@@ -62,5 +66,6 @@ build/lint-tidy/%.ok: %.c tests/lint/.clang-tidy | $(B)/version.h
 lint-install: all
 	@B=$(B) tests/lint/install
 
+# Only lines that differ from the last commit: tables are aligned by hand.
 format:
-	@clang-format -i $(wildcard lib/*/*.[ch] relayd/*.[ch] relayd/*/*.[ch] tests/*/*.[ch])
+	@git diff -U0 --no-color HEAD -- '*.c' '*.h' | clang-format-diff -p1 -i

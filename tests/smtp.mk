@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: ISC
-# Fuzz targets of the SMTP engine need its objects, too.
+# What tests the SMTP engine as a whole needs its objects, and those need role.
+# They stand behind the archives on the command line, so the archives come again.
 
-$(B)/replay/fuzz_smtp_%: $(B)/tests/fuzz/fuzz_smtp_%.o $(B)/tests/fuzz/replay.o \
-		$(call role_objects,smtp) $(call libs,$(AREAS))
-	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
+SMTP_CHECKS = $(filter $(B)/unit/check_smtp_%,$(UNIT))
+SMTP_FUZZ = $(filter $(B)/replay/fuzz_smtp_%,$(REPLAY))
+
+$(SMTP_CHECKS) $(SMTP_FUZZ): $(B)/relayd/role.o
+$(SMTP_CHECKS) $(SMTP_FUZZ): private LDLIBS += $(call libs,$(AREAS)) $(PKG_LIBS)
+$(SMTP_FUZZ): $(call role_objects,smtp)

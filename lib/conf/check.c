@@ -65,7 +65,7 @@ check_lone(struct conf_load *l, struct conf_row *row)
 {
 	char path[CONF_PATH_MAX];
 
-	if (str_fmt(path, sizeof path, "%s[0]", row->path) >= (int)sizeof path ||
+	if (str_fmt(path, sizeof path, "%s[0]", row->path) == -1 ||
 	    conf_rows_add(l->conf, path, CONF_KIND_STRING, row->text, row->origin) == -1)
 		return -1;
 	row->kind = CONF_KIND_ARRAY;

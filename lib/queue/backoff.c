@@ -90,6 +90,12 @@ queue_backoff_neutral(struct queue_backoff *b)
 }
 
 void
+queue_backoff_cancelled(struct queue_backoff *b)
+{
+	ended(b);
+}
+
+void
 queue_backoff_crowded(struct queue_backoff *b)
 {
 	ended(b);

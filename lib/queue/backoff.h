@@ -42,6 +42,8 @@ int64_t	queue_backoff_until(const struct queue_backoff *);
 void	queue_backoff_success(struct queue_backoff *);
 /* It was reached, but this message or this attempt says nothing about its health. */
 void	queue_backoff_neutral(struct queue_backoff *);
+/* It is taken back: nothing was learnt. */
+void	queue_backoff_cancelled(struct queue_backoff *);
 /* It asked for fewer connections (421, 4.3.2, 4.7.x "too many"): halves, no pause. */
 void	queue_backoff_crowded(struct queue_backoff *);
 /* steps as for queue_next_try. */

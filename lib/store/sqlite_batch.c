@@ -118,7 +118,8 @@ store_batch_checkpoint(struct sqlite_store *s, int64_t frames)
 
 	if (s->db.conn == NULL || s->db.wal_good <= frames)
 		return;
-	if (store_db_checkpoint(&s->db, &why) == RUN_DONE)
+	/* When space is short the WAL gives its blocks back, unless removals live on them now. */
+	if (store_db_checkpoint(&s->db, s->low && !s->reserve_given, &why) == RUN_DONE)
 		return;
 	/* No room to move it to: it is safe where it is, and nobody waits for this. */
 	if (why.reason == WHY_LOCAL_SPACE)

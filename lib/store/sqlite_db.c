@@ -161,9 +161,9 @@ checkpoint(struct store_db *db, int mode, struct why *why)
 }
 
 enum store_run
-store_db_checkpoint(struct store_db *db, struct why *why)
+store_db_checkpoint(struct store_db *db, int shrink, struct why *why)
 {
-	return checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, why);
+	return checkpoint(db, shrink ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, why);
 }
 
 /* ---- open and close ---- */

@@ -60,7 +60,7 @@ int		 store_db_recover(struct store_db *, int (*busy)(void *), void *arg, struct
 enum store_run	 store_db_begin(struct store_db *, struct why *);	/* fine if begun */
 enum store_run	 store_db_commit(struct store_db *, struct why *);
 void		 store_db_rollback(struct store_db *);
-enum store_run	 store_db_checkpoint(struct store_db *, struct why *);
+enum store_run	 store_db_checkpoint(struct store_db *, int shrink, struct why *);
 /* Fills *why from the connection and the result code. */
 enum store_run	 store_db_error(struct store_db *, int rc, struct why *, const char *doing);
 /* Runs a statement without rows, resets it. *changes may be NULL. */

@@ -22,6 +22,7 @@
 #include "relayd/role.h"
 
 #define FORWARD_MAX	16
+#define FRESH_MAX	8	/* resolvers with caches of their own at once */
 
 /* A question of smtp's; it survives a reload, its look-up starts again. */
 struct question {
@@ -30,6 +31,8 @@ struct question {
 	uint32_t		 request;
 	struct ipc_ask		 ask;
 	struct lookup		*lookup;
+	struct dns_resolver	*fresh;		/* of its own, with empty caches, if it asked for that */
+	struct lookup_tools	 tools;
 };
 
 struct policy {
@@ -44,6 +47,7 @@ struct policy {
 	struct lookup_tools	 tools;
 	struct io_chan		*chan;		/* to smtp, NULL: away */
 	int			 peer_fd, started;
+	unsigned		 nfresh;
 	TAILQ_HEAD(, question)	 questions;
 };
 
@@ -54,6 +58,8 @@ question_free(struct policy *p, struct question *q)
 {
 	TAILQ_REMOVE(&p->questions, q, link);
 	lookup_cancel(&q->lookup);
+	p->nfresh -= q->fresh != NULL;
+	dns_resolver_free(&q->fresh);
 	free(q);
 }
 
@@ -73,10 +79,20 @@ on_evidence(void *arg, const struct plan_evidence *e)
 	question_free(p, q);
 }
 
+static struct dns_resolver *make_resolver(struct policy *, struct why *);
+
 static void
 ask(struct policy *p, struct question *q)
 {
-	q->lookup = lookup_start(&p->tools, q->ask.domain, q->ask.hops, q->ask.nhops, on_evidence,
+	struct why why;
+
+	q->tools = p->tools;
+	if (q->ask.fresh && q->fresh == NULL && p->nfresh < FRESH_MAX &&
+	    (q->fresh = make_resolver(p, &why)) != NULL)
+		p->nfresh++;
+	if (q->fresh != NULL)
+		q->tools.resolver = q->fresh;
+	q->lookup = lookup_start(&q->tools, q->ask.domain, q->ask.hops, q->ask.nhops, on_evidence,
 	    q);
 }
 

@@ -27,7 +27,9 @@ client_of(void *arg)
 static void
 on_connected(void *arg)
 {
-	client_enter(client_of(arg), CLIENT_BANNER);
+	struct client *c = client_of(arg);
+
+	client_enter(c, c->target->implicit ? client_tls_implicit(c) : CLIENT_BANNER);
 }
 
 static void

@@ -33,7 +33,9 @@ static enum client_state
 on_banner(struct client *c, const struct mail_reply *r)
 {
 	c->spoke = 1;
-	return r->code == 220 ? CLIENT_EHLO : refused(c, r, "greeting");
+	if (r->code != 220)
+		return refused(c, r, "greeting");
+	return c->facts.encrypted ? CLIENT_TLS_EHLO : CLIENT_EHLO;
 }
 
 static enum client_state
@@ -81,6 +83,7 @@ on_quit(struct client *c, const struct mail_reply *r)
 	return CLIENT_CLOSED;
 }
 
+#define on_auth	client_auth_reply
 #define on_mail	client_xfer_mail
 #define on_rcpt	client_xfer_rcpt
 #define on_data	client_xfer_data
@@ -100,14 +103,15 @@ static const struct client_step {
 
 #define TO(id)	(1u << CLIENT_##id)
 static const uint32_t moves[CLIENT__COUNT] = {
-	[CLIENT_CONNECT] = TO(BANNER),
-	[CLIENT_BANNER] = TO(EHLO),
+	[CLIENT_CONNECT] = TO(BANNER) | TO(HANDSHAKE),
+	[CLIENT_BANNER] = TO(EHLO) | TO(TLS_EHLO),
 	[CLIENT_EHLO] = TO(HELO) | TO(STARTTLS) | TO(ADMIT),
 	[CLIENT_HELO] = TO(STARTTLS) | TO(ADMIT),
 	[CLIENT_STARTTLS] = TO(HANDSHAKE) | TO(ADMIT),
-	[CLIENT_HANDSHAKE] = TO(TLS_EHLO),
+	[CLIENT_HANDSHAKE] = TO(TLS_EHLO) | TO(BANNER),
 	[CLIENT_TLS_EHLO] = TO(ADMIT),
-	[CLIENT_ADMIT] = TO(IDLE) | TO(MAIL),
+	[CLIENT_ADMIT] = TO(AUTH) | TO(IDLE) | TO(MAIL),
+	[CLIENT_AUTH] = TO(AUTH) | TO(IDLE),
 	[CLIENT_IDLE] = TO(ADMIT) | TO(QUIT),
 	[CLIENT_MAIL] = TO(RCPT) | TO(RSET),
 	[CLIENT_RCPT] = TO(RCPT) | TO(DATA) | TO(RSET),
@@ -139,7 +143,7 @@ enter_admit(struct client *c)
 	else if (c->job != NULL)
 		client_enter(c, client_xfer_begin(c));
 	else
-		client_enter(c, CLIENT_IDLE);
+		client_enter(c, client_auth_begin(c));
 }
 
 static void
@@ -195,6 +199,9 @@ client_enter(struct client *c, enum client_state next)
 	case CLIENT_ADMIT:
 		enter_admit(c);
 		break;
+	case CLIENT_AUTH:
+		client_auth_send(c);
+		break;
 	case CLIENT_IDLE:
 		enter_idle(c);
 		break;
@@ -247,6 +254,7 @@ may_follow(const struct client *c)
 	case CLIENT_HANDSHAKE:
 	case CLIENT_TLS_EHLO:
 	case CLIENT_ADMIT:
+	case CLIENT_AUTH:
 	case CLIENT_DOT:
 	case CLIENT_RSET:
 	case CLIENT__COUNT:
@@ -259,9 +267,13 @@ void
 client_reply(struct client *c, const struct mail_reply *r, int more)
 {
 	enum client_state next;
+	const char *text = r->text;
 
 	MUST(c->magic == CLIENT_MAGIC && c->state < CLIENT__COUNT);
-	log_debug("%s: %s <- %d %s", c->relay, steps[c->state].name, r->code, r->text);
+	/* A reply to AUTH may hold what we sent (HARDENING O7). */
+	if (c->state == CLIENT_AUTH)
+		text = "";
+	log_debug("%s: %s <- %d %s", c->relay, steps[c->state].name, r->code, text);
 	/* A server may give up on us while the text is still on its way. */
 	if (c->state == CLIENT_BODY ||
 	    (c->state == CLIENT_DOT && io_stream_unsent(c->stream) > 0))
@@ -272,7 +284,7 @@ client_reply(struct client *c, const struct mail_reply *r, int more)
 		client_enter(c, next);
 	if (more && !may_follow(c))
 		client_failf(c, WHY_PROTOCOL_ERROR, "a reply came unasked behind %d %s", r->code,
-		    r->text);
+		    text);
 }
 
 const char *

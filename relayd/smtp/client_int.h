@@ -50,6 +50,8 @@ struct client {
 	struct mail_ehlo		 ehlo;
 	int				 spoke;		/* a well-formed greeting came */
 	struct tls_facts		 facts;
+	int				 logged_in;
+	unsigned			 auth_step;	/* parts of the credentials sent */
 	struct why			 why;		/* why it ended */
 	int				 was_ready, over;
 
@@ -86,6 +88,14 @@ enum client_state client_tls_offer(struct client *);	/* behind EHLO in clear */
 enum client_state client_tls_start(struct client *, const struct mail_reply *);
 void	client_tls_secured(struct client *);
 void	client_tls_ended(struct client *, enum io_end);
+
+/* RFC 8314: TLS from the first byte, then the greeting. */
+enum client_state client_tls_implicit(struct client *);
+
+/* client_auth.c */
+enum client_state client_auth_begin(struct client *);	/* behind ADMIT: AUTH, or IDLE if done */
+void	client_auth_send(struct client *);		/* the part that is due */
+enum client_state client_auth_reply(struct client *, const struct mail_reply *);
 
 /* client_xfer.c */
 enum client_state client_xfer_begin(struct client *);	/* behind ADMIT with a job */

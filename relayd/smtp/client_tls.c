@@ -35,23 +35,38 @@ not_offered(struct client *c, const struct mail_reply *r)
 	    r->code, r->text);
 }
 
+/* The stream takes the session; -1 and *why, or the handshake is on its way. */
+static int
+begin(struct client *c, struct why *why)
+{
+	SSL *ssl = tls_client_session(c->generation->tls, &c->terms->want, why);
+
+	if (ssl == NULL)
+		return -1;
+	/* RFC 3207 s4.2, HARDENING C2 */
+	if (io_stream_tls(c->stream, ssl, 0) == -1)
+		return why_set(why, WHY_STARTTLS_INJECTION,
+		    "bytes in clear followed the reply to STARTTLS");
+	memset(&c->ehlo, 0, sizeof c->ehlo);
+	return 0;
+}
+
 enum client_state
 client_tls_start(struct client *c, const struct mail_reply *r)
 {
 	struct why why;
-	SSL *ssl;
 
 	if (r->code != 220)
 		return not_offered(c, r);
-	ssl = tls_client_session(c->generation->tls, &c->terms->want, &why);
-	if (ssl == NULL)
-		return client_fail(c, &why);
-	/* RFC 3207 s4.2, HARDENING C2 */
-	if (io_stream_tls(c->stream, ssl, 0) == -1)
-		return client_failf(c, WHY_STARTTLS_INJECTION,
-		    "bytes in clear followed the reply to STARTTLS");
-	memset(&c->ehlo, 0, sizeof c->ehlo);
-	return CLIENT_HANDSHAKE;
+	return begin(c, &why) == -1 ? client_fail(c, &why) : CLIENT_HANDSHAKE;
+}
+
+enum client_state
+client_tls_implicit(struct client *c)
+{
+	struct why why;
+
+	return begin(c, &why) == -1 ? client_fail(c, &why) : CLIENT_HANDSHAKE;
 }
 
 void
@@ -59,7 +74,7 @@ client_tls_secured(struct client *c)
 {
 	tls_facts_read(io_stream_ssl(c->stream), c->generation->tls,
 	    &c->terms->want, &c->facts);
-	client_enter(c, CLIENT_TLS_EHLO);
+	client_enter(c, c->target->implicit ? CLIENT_BANNER : CLIENT_TLS_EHLO);
 }
 
 /* Each way to fail has a reason of its own (RULES P06). */

@@ -40,6 +40,8 @@ policy_word(const struct plan *p, const struct plan_requirement *r)
 {
 	if (r == NULL)
 		return p != NULL && p->sts_state == PLAN_STS_ENFORCE ? "sts" : "none";
+	if (r->proof == PLAN_BY_ROUTE)
+		return "route";
 	if (r->level == PLAN_DANE || r->tlsa)
 		return "dane";
 	if (r->sts)

@@ -102,7 +102,7 @@ ask_policy(struct dest *d)
 	if (d->asking != NULL)
 		return;
 	generation_rule(d->s->generation, d->name, &rule, &exception);
-	d->asking = ask_domain(d->s->ask, d->name, rule.via, 0, on_evidence, d);
+	d->asking = ask_domain(d->s->ask, d->name, rule.via, d->recheck, on_evidence, d);
 }
 
 static int

@@ -31,6 +31,7 @@ struct dest {
 	struct route		*route;
 	struct generation	*generation;	/* of the route */
 	struct ask_wait		*asking;
+	int			 recheck;	/* TLSA did not match: ask past all caches (RULES D27) */
 
 	/* lanes */
 	TAILQ_HEAD(, lane)	 lanes;

@@ -135,6 +135,7 @@ on_lane_ready(void *arg, struct deliver *deliver)
 
 	if (l->state == LANE_WALKING) {
 		d->nwalking--;
+		d->recheck = 0;
 		queue_backoff_success(&d->backoff);
 	}
 	l->state = LANE_IDLE;
@@ -178,7 +179,13 @@ on_lane_ended(void *arg, struct deliver *deliver, const struct why *reason, int 
 	struct why why = *reason;
 
 	lane_free(d, l);
-	if (!was_ready) {
+	if (!was_ready && why.reason == WHY_TLSA_MISMATCH && !d->recheck) {
+		/* RULES D27: a key roll-over may be newer than what the resolver remembers. */
+		queue_backoff_cancelled(&d->backoff);
+		d->recheck = 1;
+		route_unref(&d->route);
+	} else if (!was_ready) {
+		d->recheck = 0;
 		retry = &d->s->generation->conf->queue.retry;
 		queue_backoff_failure(&d->backoff, retry->v, retry->n, clock_mono_ms(),
 		    (uint32_t)rand_u64());

@@ -48,6 +48,19 @@ make_client(struct generation *g, struct why *why)
 	return tls_client_add_store(g->tls, "", pem, len, why);
 }
 
+static int
+make_vias(struct generation *g, struct why *why)
+{
+	const struct conf *conf = g->conf;
+
+	g->vias = must_calloc(conf->destinations.n, sizeof *g->vias);
+	for (size_t i = 0; i < conf->destinations.n; i++)
+		if (conf->destinations.v[i].via.n > 0 &&
+		    via_make(&g->vias[i], conf, &conf->destinations.v[i], g->tls, why) == -1)
+			return -1;
+	return 0;
+}
+
 struct generation *
 generation_new(struct conf *conf, unsigned number, struct why *why)
 {
@@ -56,7 +69,8 @@ generation_new(struct conf *conf, unsigned number, struct why *why)
 	g->refs = 1;
 	g->number = number;
 	g->conf = conf;
-	if (make_client(g, why) == -1 || make_servers(g, why) == -1)
+	if (make_client(g, why) == -1 || make_servers(g, why) == -1 ||
+	    make_vias(g, why) == -1)
 		generation_unref(&g);
 	return g;
 }
@@ -79,6 +93,9 @@ generation_unref(struct generation **gp)
 	for (size_t i = 0; g->servers != NULL && i < g->conf->listen.n; i++)
 		tls_server_free(&g->servers[i]);
 	free(g->servers);
+	for (size_t i = 0; g->vias != NULL && i < g->conf->destinations.n; i++)
+		via_fini(&g->vias[i]);
+	free(g->vias);
 	tls_client_free(&g->tls);
 	conf_free(&g->conf);
 	free(g);
@@ -138,10 +155,21 @@ generation_rule(const struct generation *g, const char *domain, struct plan_rule
 		rule->from_rule = 1;
 		rule->monitor = d->mode == CONF_MONITOR;
 		str_copy(rule->origin, d->origin, sizeof rule->origin);
+		if (d->via.n > 0)
+			rule->via = &g->vias[d - conf->destinations.v].plan;
 	}
 	if (e == NULL)
 		return INT64_MAX;
 	fill_exception(e, exception);
 	rule->exception = exception;
 	return clock_mono_ms() + (e->expires - clock_wall_ms());
+}
+
+const struct via *
+generation_login(const struct generation *g, uint64_t login)
+{
+	for (size_t i = 0; login != 0 && i < g->conf->destinations.n; i++)
+		if (g->vias[i].plan.login == login)
+			return &g->vias[i];
+	return NULL;
 }

@@ -16,6 +16,7 @@
 #include "lib/plan/decide.h"
 #include "lib/tls/client.h"
 #include "lib/tls/server.h"
+#include "relayd/smtp/via.h"
 
 struct generation {
 	unsigned		  refs;
@@ -23,6 +24,7 @@ struct generation {
 	struct conf		 *conf;
 	struct tls_client	 *tls;
 	struct tls_server	**servers;	/* by index in listen[], NULL where there is no TLS */
+	struct via		 *vias;		/* by index in destinations[], no hops where there is no via */
 };
 
 /* Takes conf in any case. NULL and *why if a certificate or store cannot be used. */
@@ -37,5 +39,7 @@ void			 generation_unref(struct generation **);
  */
 int64_t	generation_rule(const struct generation *, const char *domain, struct plan_rule *,
 	    struct plan_exception *);
+/* The route with these credentials (plan_requirement.login), or NULL. */
+const struct via *generation_login(const struct generation *, uint64_t login);
 
 #endif

@@ -156,8 +156,10 @@ open_doors(struct smtp *s)
 	for (size_t i = 0; i < s->ndoors; i++)
 		s->doors[i].listener = io_listener_new(s->base, s->doors[i].fd, on_accept,
 		    &s->doors[i]);
-	if (s->control_fd != -1)
-		s->ctl = ctlserve_new(s->base, s->control_fd, s->store, s->sched);
+	if (s->control_fd == -1)
+		return;
+	s->ctl = ctlserve_new(s->base, s->control_fd, s->store, s->sched);
+	ctlserve_watch(s->ctl, s->admission);
 }
 
 /* Mail is taken once the queue is known. */

@@ -58,6 +58,7 @@ static size_t nchanges;
 static enum fault_kind plan;
 static unsigned long plan_at, count;
 static int hit;
+static uint64_t room = FAULT_NO_LIMIT;
 
 /* ---- counting ---- */
 
@@ -80,6 +81,23 @@ int
 fault_hit(void)
 {
 	return hit;
+}
+
+void
+fault_room(uint64_t bytes)
+{
+	room = bytes;
+}
+
+int
+disk_grow(uint64_t from, uint64_t to)
+{
+	if (room == FAULT_NO_LIMIT || to <= from)
+		return 0;
+	if (to - from > room)
+		return ENOSPC;
+	room -= to - from;
+	return 0;
 }
 
 int
@@ -386,5 +404,6 @@ fault_forget(void)
 	free(changes);
 	changes = NULL;
 	nfiles = nlive = ndurable = nchanges = 0;
+	room = FAULT_NO_LIMIT;
 	fault_plan(FAULT_NONE, 0);
 }

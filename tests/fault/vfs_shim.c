@@ -62,11 +62,20 @@ shim_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
 }
 
 static int
+grow(sqlite3_file *f, sqlite3_int64 to)
+{
+	sqlite3_int64 size = 0;
+
+	(void)shim(f)->real->pMethods->xFileSize(shim(f)->real, &size);
+	return disk_grow((uint64_t)size, (uint64_t)to) == 0 ? SQLITE_OK : SQLITE_FULL;
+}
+
+static int
 shim_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 at)
 {
 	int rc = failed(SQLITE_IOERR_WRITE);
 
-	if (rc != SQLITE_OK)
+	if (rc != SQLITE_OK || (rc = grow(f, at + n)) != SQLITE_OK)
 		return rc;
 	disk_write(shim(f)->disk, data, (size_t)n, (uint64_t)at);
 	return shim(f)->real->pMethods->xWrite(shim(f)->real, data, n, at);
@@ -118,10 +127,23 @@ shim_check_lock(sqlite3_file *f, int *out)
 	return shim(f)->real->pMethods->xCheckReservedLock(shim(f)->real, out);
 }
 
+/* Growing ahead of the writes is the one request that the store relies on. */
 static int
 shim_control(sqlite3_file *f, int op, void *arg)
 {
-	return SQLITE_NOTFOUND;
+	sqlite3_int64 size = 0, want;
+	int rc;
+
+	if (op != SQLITE_FCNTL_SIZE_HINT)
+		return SQLITE_NOTFOUND;
+	want = *(sqlite3_int64 *)arg;
+	(void)shim_size(f, &size);
+	if (want <= size)
+		return SQLITE_OK;
+	if ((rc = failed(SQLITE_IOERR_WRITE)) != SQLITE_OK || (rc = grow(f, want)) != SQLITE_OK)
+		return rc;
+	disk_truncate(shim(f)->disk, (uint64_t)want);
+	return shim(f)->real->pMethods->xTruncate(shim(f)->real, want);
 }
 
 static int
@@ -214,6 +236,8 @@ static ssize_t
 io_pwrite(int fd, const void *data, size_t n, off_t at)
 {
 	if (io_failed())
+		return -1;
+	if ((errno = disk_grow((uint64_t)lseek(fd, 0, SEEK_END), (uint64_t)at + n)) != 0)
 		return -1;
 	disk_write(by_fd[fd], data, n, (uint64_t)at);
 	return pwrite(fd, data, n, at);

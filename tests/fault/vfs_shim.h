@@ -34,6 +34,9 @@ enum fault_loss {
 
 void		fault_install(void);		/* default VFS and store_io; once */
 void		fault_forget(void);		/* a fresh, empty disk */
+/* Files may grow by so many bytes in all, then ENOSPC; FAULT_NO_LIMIT lifts it. */
+#define FAULT_NO_LIMIT	UINT64_MAX
+void		fault_room(uint64_t bytes);
 void		fault_plan(enum fault_kind, unsigned long n);	/* and counts from 0 */
 unsigned long	fault_count(void);
 int		fault_hit(void);		/* did the planned one come? */

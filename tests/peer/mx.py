@@ -10,6 +10,7 @@ As a process:     mx.py '{"address": .., "port": .., "cert": .., "key": .., "log
                   (one JSON line a message; for load, where threads of the test
                   itself would be in the way)
 """
+import base64
 import itertools
 import json
 import re
@@ -53,6 +54,10 @@ class Script:
     drop, stall   verbs at which the connection is cut, or never answered
     tarpit    seconds before each reply
     messages  cut the connection after so many messages
+    implicit  TLS from the first byte
+    users     name to password: AUTH with the mechanisms in auth, offered under
+              TLS only, or auth_in = "clear" or "both"
+    client_ca   PEM file: a client certificate of this issuer is demanded
     """
 
     cert: object = None
@@ -66,6 +71,11 @@ class Script:
     tarpit: float = 0
     messages: int = 0
     keep: bool = True
+    implicit: bool = False
+    auth: tuple = ("PLAIN", "LOGIN")
+    auth_in: str = "tls"
+    users: dict = field(default_factory=dict)
+    client_ca: str = ""
     extra: str = ""  # for the test's own use
 
 
@@ -91,6 +101,7 @@ class Session:
         self.inside = bytearray()
         self.commands = []
         self.messages = []
+        self.user = None  # who logged in
         self.error = ""
         self.closed = False
         self.began = time.time()
@@ -181,7 +192,7 @@ class Sink:
 
     def _context(self, session):
         script = self.script
-        key = (script.cert.chain, script.tls_max)
+        key = (script.cert.chain, script.tls_max, script.client_ca)
         if key not in self._contexts:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(script.cert.chain, script.cert.key)
@@ -189,6 +200,9 @@ class Sink:
                 context.set_ciphers("ALL:@SECLEVEL=0")
                 context.minimum_version = ssl.TLSVersion.TLSv1
                 context.maximum_version = getattr(ssl.TLSVersion, script.tls_max)
+            if script.client_ca:
+                context.load_verify_locations(script.client_ca)
+                context.verify_mode = ssl.CERT_REQUIRED
             context.sni_callback = note_sni
             self._contexts[key] = context
         return self._contexts[key]
@@ -267,7 +281,10 @@ class _Dialogue:
         caps = list(self.sink.script.caps)
         if not self.session.tls:
             offer = {"no": None, "mangle": "XXXXXXXA"}.get(self.sink.script.starttls, "STARTTLS")
-            caps += [offer] if offer else []
+            caps += [offer] if offer and not self.sink.script.implicit else []
+        where = self.sink.script.auth_in
+        if self.sink.script.users and where in ("both", "tls" if self.session.tls else "clear"):
+            caps.append("AUTH " + " ".join(self.sink.script.auth))
         words = ["%(name)s"] + caps
         return "\n".join("250%s%s" % (" " if w is words[-1] else "-", w) for w in words)
 
@@ -276,7 +293,33 @@ class _Dialogue:
             self.line.fill()
             self.line.buffer.clear()
 
+    def auth(self, text):
+        """RFC 4954: PLAIN and LOGIN."""
+        words = text.split()
+        try:
+            if words[1].upper() == "PLAIN":
+                raw = words[2].encode() if len(words) > 2 else self.ask("")
+                _, name, password = base64.b64decode(raw, validate=True).split(b"\0")
+            else:
+                name = base64.b64decode(self.ask("Username:"), validate=True)
+                password = base64.b64decode(self.ask("Password:"), validate=True)
+            name, password = name.decode(), password.decode()
+        except (IndexError, ValueError):
+            self.line.send(b"501 5.5.2 cannot decode\r\n")
+            return
+        if self.sink.script.users.get(name) == password:
+            self.session.user = name
+            self.line.send(b"235 2.7.0 welcome\r\n")
+        else:  # a rude server: repeats what it heard
+            self.line.send(b"535 5.7.8 no: %s %s\r\n" % (name.encode(), password.encode()))
+
+    def ask(self, what):
+        self.line.send(b"334 " + base64.b64encode(what.encode()) + b"\r\n")
+        return self.line.line().strip()
+
     def run(self):
+        if self.sink.script.implicit:
+            self.line.start_tls(self.sink._context(self.session))
         if self.say("BANNER")[:1] == "5":
             self.hang()
         while True:
@@ -289,6 +332,12 @@ class _Dialogue:
     def step(self, verb, text):
         if verb == "STARTTLS":
             self.starttls()
+            return
+        if verb == "AUTH" and self.sink.script.users:
+            self.auth(text)
+            return
+        if verb == "MAIL" and self.sink.script.users and not self.session.user:
+            self.line.send(b"530 5.7.0 log in first\r\n")
             return
         if verb == "DATA" and self.recipients:
             if self.say("DATA", text) == "354":

@@ -145,7 +145,7 @@ START_TEST(key_for_all)
 	char says[256];
 
 	put("key.pem", KEY, 0644);
-	snprintf(says, sizeof says, "has mode 0644, so others may use the key; chmod 0640 %s/key.pem", dir);
+	snprintf(says, sizeof says, "has mode 0644, so others may read or replace it; chmod 0640 %s/key.pem", dir);
 	refused(says);
 }
 END_TEST

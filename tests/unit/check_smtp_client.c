@@ -261,8 +261,6 @@ START_TEST(gate_per_connection)
 		expect_silence();
 		ck_assert(!peer_saw_hidden("MAIL"));
 	}
-	transfer(SCRIPT("<serve>"), PLAN_ENCRYPT);
-	ck_assert_int_eq(ended, 0);	/* it waits for a greeting: nothing was sent */
 }
 END_TEST
 
@@ -298,7 +296,7 @@ START_TEST(plaintext_by_exception)
 }
 END_TEST
 
-/* MAIL has one way in; nothing leads back from TLS to clear. */
+/* MAIL has one way in. */
 START_TEST(edges)
 {
 	for (int from = 0; from < CLIENT__COUNT; from++) {
@@ -306,7 +304,7 @@ START_TEST(edges)
 
 		ck_assert_int_eq(client_may_move(f, CLIENT_MAIL), f == CLIENT_ADMIT);
 		ck_assert_int_eq(client_may_move(f, CLIENT_BODY), f == CLIENT_DATA);
-		ck_assert_int_eq(client_may_move(f, CLIENT_TLS_EHLO), f == CLIENT_HANDSHAKE);
+		ck_assert_int_eq(client_may_move(f, CLIENT_DATA), f == CLIENT_RCPT);
 		ck_assert_int_eq(client_may_move(f, CLIENT_CLOSED), 1);
 		ck_assert_int_eq(client_may_move(CLIENT_CLOSED, f), f == CLIENT_CLOSED);
 	}
@@ -454,7 +452,7 @@ START_TEST(walk)
 	transfer(script, PLAN_VERIFY);
 	expect_silence();
 	if (stop < 4) {
-		ck_assert_msg(ready == passes, "%s: %s", stops[stop], replies[r].reply);
+		ck_assert_msg((ready > 0) == passes, "%s: %s", stops[stop], replies[r].reply);
 		return;
 	}
 	ck_assert_int_eq(done, 1);
@@ -612,8 +610,8 @@ START_TEST(large_text)
 	dial(SCRIPT("220 mx", "<serve>"), PLAN_VERIFY);
 	PEER_UNTIL(ready);
 	client_give(client, j);
-	PEER_UNTIL(client->state == CLIENT_BODY);
-	peer.deaf = 1;				/* the peer stops reading for a while */
+	setsockopt(io_stream_fd(client->stream), SOL_SOCKET, SO_SNDBUF, &(int){ 65536 }, sizeof(int));
+	PEER_UNTIL((peer.deaf = peer.in_text));	/* the peer stops reading for a while */
 	for (int i = 0; i < 200; i++) {
 		io_turn(1);
 		if (io_stream_unsent(client->stream) > most)
@@ -649,7 +647,7 @@ END_TEST
 
 START_TEST(refused_during_the_text)
 {
-	struct job *j = make_file_job(50000);
+	struct job *j = make_file_job(150000);
 
 	dial(SCRIPT(ONE_BY_ONE, ">MAIL", "250 ok", ">RCPT", "250 ok", ">DATA", "354 go", "552 5.3.4 big",
 	    "<hang>"), PLAN_VERIFY);
@@ -668,7 +666,13 @@ START_TEST(freed_while_reading)
 	dial(SCRIPT("220 mx", "<serve>"), PLAN_VERIFY);
 	PEER_UNTIL(ready);
 	client_give(client, j);
-	PEER_UNTIL(client->reading != NULL);
+	PEER_UNTIL((peer.deaf = peer.in_text));
+	/* The store answers from the loop: ask it behind its back. */
+	while (io_stream_unsent(client->stream) > 0)
+		buf_drop(io_stream_out(client->stream), io_stream_unsent(client->stream));
+	ck_assert_ptr_null(client->reading);
+	client_xfer_continue(client);
+	ck_assert_ptr_nonnull(client->reading);
 	client_free(&client);
 	io_turn(5);
 	ck_assert_int_eq(done, 0);
@@ -741,8 +745,11 @@ START_TEST(client_scripts)
 		const char *script[40], *expect = json_string_value(json_object_get(row, "expect"));
 		const char *id = vectors_id(row);
 
-		json_array_foreach(json_object_get(row, "server"), k, line)
+		json_array_foreach(json_object_get(row, "server"), k, line) {
 			script[k] = json_string_value(line);
+			if (strcmp(script[k], ">QUIT") == 0)	/* where we go on with RSET */
+				break;
+		}
 		script[k] = "<hang>";
 		script[k + 1] = NULL;
 		if (strstr(id, "rset-before-second") == NULL && strstr(id, "starttls") == NULL) {
@@ -750,15 +757,9 @@ START_TEST(client_scripts)
 			PEER_UNTIL(ready || ended);
 			if (ready) {
 				client_give(client, make_job(strstr(id, "all-rcpt") ? 2 : 1, TEXT));
-				/* Two of them end with QUIT where we would go on with RSET. */
-				if (strcmp(id, "mox-all-rcpt-451") == 0)
-					PEER_UNTIL(done || client->state == CLIENT_RSET);
-				else
-					PEER_UNTIL(done);
-				if (done)
-					ck_assert_msg(results[0].fate == (strncmp(expect, "permanent",
-					    9) == 0 ? JOB_FAILED : JOB_DEFERRED), "%s: %s", id,
-					    results[0].why.text);
+				PEER_UNTIL(done);
+				ck_assert_msg(results[0].fate == (strncmp(expect, "permanent", 9) == 0 ?
+				    JOB_FAILED : JOB_DEFERRED), "%s: %s", id, results[0].why.text);
 			}
 			ck_assert_msg(results[0].fate != JOB_DELIVERED, "%s", id);
 		}
@@ -811,8 +812,8 @@ main(void)
 	TCase *tc = tcase_create("client");
 
 	smtp_quiet();
-	smtp_certificates();
 	tcase_set_timeout(tc, 30);
+	tcase_add_unchecked_fixture(tc, smtp_certificates, smtp_certificates_free);
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_loop_test(tc, tls_failure, 0, (int)LENGTH(tls_failures));
 	tcase_add_test(tc, handshake_timeout);

@@ -270,6 +270,36 @@ START_TEST(power_goes_at_each_operation)
 }
 END_TEST
 
+/* E3: on a disk with no room but the reserve, everything can still be settled. */
+START_TEST(a_full_disk_can_be_emptied)
+{
+	int64_t ids[301] = { 0 };
+	char body[4001];
+
+	memset(body, 'x', sizeof body - 1);
+	body[sizeof body - 1] = '\0';
+	kit_dir_new();
+	fault_forget();
+	kit_open();
+	for (uint64_t id = 1; id <= 300; id++) {
+		ck_assert_int_eq(kit_put(id, "a@x.example", body), WHY_NONE);
+		ids[id] = kit_rcpt_id(id, 0);
+	}
+	fault_room(0);
+	ck_assert_int_eq(kit_put(301, "a@x.example", body), WHY_LOCAL_SPACE);
+	ck_assert_int_eq(kit_put(302, "a@x.example", body), WHY_LOCAL_SPACE);
+	fault_room(4 << 20);
+	for (uint64_t id = 1; id <= 300; id++) {
+		ck_assert_int_eq(kit_settle(id, ids[id], STORE_DONE, 0), WHY_NONE);
+		ck_assert_int_eq(kit.gone, 1);
+	}
+	ck_assert_uint_eq(kit_list(0, 10), 0);
+	kit_store->ops->close(&kit_store);
+	check_integrity();
+	kit_dir_remove();
+}
+END_TEST
+
 /* The harness itself: a disk that only pretends must be found out. */
 START_TEST(the_shim_loses_what_was_not_synced)
 {
@@ -301,6 +331,7 @@ main(void)
 	fault_install();
 	tcase_set_timeout(c, 1200);
 	tcase_add_test(c, the_shim_loses_what_was_not_synced);
+	tcase_add_test(c, a_full_disk_can_be_emptied);
 	tcase_add_loop_test(c, each_operation_fails, 0, 3);
 	tcase_add_loop_test(c, power_goes_at_each_operation, 0, FAULT_LOSS__COUNT);
 	suite_add_tcase(s, c);

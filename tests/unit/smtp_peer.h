@@ -46,6 +46,7 @@ peer_open(void)
 	ck_assert_int_eq(bind(peer.listener, (struct sockaddr *)&in, len), 0);
 	ck_assert_int_eq(listen(peer.listener, 8), 0);
 	ck_assert_int_eq(getsockname(peer.listener, (struct sockaddr *)&in, &len), 0);
+	setsockopt(peer.listener, SOL_SOCKET, SO_RCVBUF, &(int){ 65536 }, sizeof(int));
 	peer.port = ntohs(in.sin_port);
 	if (smtp_leaf.cert == NULL)
 		return;
