@@ -21,7 +21,7 @@ EXAMPLEDIR ?= $(PREFIX)/share/doc/relayd
 PKGS = libevent openssl ldns libunbound libcurl libconfig sqlite3 jansson libidn2
 
 # Row by row, lowest first: an area may use only those before it (DESIGN 6).
-AREAS = base proc io store conf mail dns tls sts plan queue ipc
+AREAS = base proc io store conf mail dns tls sts plan history queue ipc
 
 # Link order is the reverse: an archive resolves against those after it.
 reverse = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))

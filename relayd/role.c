@@ -142,6 +142,10 @@ on_frame(void *arg, const struct io_frame *f)
 	case IPC_STOP:
 		take_stop(r, f);
 		break;
+	case IPC_LOG:
+		if (f->fd != -1)
+			log_adopt(f->fd);
+		break;
 	default:
 		log_warning("unexpected message %u from the parent dropped", f->type);
 		break;
@@ -170,6 +174,8 @@ role_main(const char *name, const struct role_events *events, void *arg, struct 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);	/* the parent decides; a group-wide TERM must not cut the drain */
 	proc_fd_raise_limit();
 	r.base = event_base_new();

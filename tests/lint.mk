@@ -35,7 +35,7 @@ lint-sh:
 lint-gcc:
 	@$(MAKE) -k --no-print-directory B=build/lint-gcc CC=gcc CFLAGS=-Werror \
 	    $(LINT_C:%.c=build/lint-gcc/%.o) $(LINT_TESTS:%.c=build/lint-gcc/%.o) >build/lint-gcc.log 2>&1 || \
-	    { grep -v '^  cc ' build/lint-gcc.log; exit 1; }
+	    { grep -v '^  cc \|up to date' build/lint-gcc.log; exit 1; }
 	@echo "gcc: $(words $(LINT_C) $(LINT_TESTS)) files"
 
 lint-clang: $(B)/version.h

@@ -8,3 +8,4 @@ SMTP_FUZZ = $(filter $(B)/replay/fuzz_smtp_%,$(REPLAY))
 $(SMTP_CHECKS) $(SMTP_FUZZ): $(B)/relayd/role.o
 $(SMTP_CHECKS) $(SMTP_FUZZ): private LDLIBS += $(call libs,$(AREAS)) $(PKG_LIBS)
 $(SMTP_FUZZ): $(call role_objects,smtp)
+$(SMTP_FUZZ): private LDLIBS += $(CHECK_LIBS)

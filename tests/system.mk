@@ -12,7 +12,9 @@ check:
 # Every unit test program, two at a time; then every fuzz target over its
 # corpus.  Each may run for three minutes.
 check-unit: $(UNIT) $(REPLAY)
-	@printf '%s\n' $(UNIT) $(REPLAY) | xargs -r -P 2 -I{} tests/system/one-unit {}
+	@printf '%s\n' $(UNIT) $(REPLAY) | xargs -r -P 2 -I{} tests/system/one-unit {} | \
+	    awk '{ print } /^ok   /{ good++ } /^FAIL /{ bad++ } END { \
+	    printf "unit tests: %d passed, %d failed\n", good, bad; exit bad > 0 || good == 0 }'
 
 check-system: all
 	@tests/peer/fetch-servers build/servers

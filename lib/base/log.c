@@ -3,6 +3,7 @@
 #include "lib/base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -408,4 +409,21 @@ log_open(const struct log_param *p)
 	}
 	pthread_mutex_unlock(&lock);
 	return rc;
+}
+
+void
+log_adopt(int fd)
+{
+	pthread_mutex_lock(&lock);
+	if (conf.open && conf.target == LOG_TO_FILE)
+		log_sink_adopt(fd);
+	else
+		close(fd);
+	pthread_mutex_unlock(&lock);
+}
+
+int
+log_file_open(const char *path)
+{
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 }

@@ -51,6 +51,11 @@ struct log_kv {
  * all stays as it was.
  */
 int	log_open(const struct log_param *);
+/* Log rotation where the file cannot be opened from here (a chroot): takes fd. Ignored (closed)
+ * unless the target is LOG_TO_FILE. */
+void	log_adopt(int fd);
+/* The log file opened anew, for log_adopt; -1 with errno. */
+int	log_file_open(const char *path);
 void	log_flush(void);
 void	log_last_words(void);	/* flushes if no thread is in the way; for exits */
 uint64_t log_dropped(void);

@@ -14,6 +14,8 @@
 
 /* Opens the new sink, then flushes and closes the old. 0, or -1 with errno and the old kept. */
 int	log_sink_open(enum log_target, const char *path);
+/* A file that somebody else opened for appending; takes fd. */
+void	log_sink_adopt(int fd);
 void	log_sink_put(const void *, size_t);
 void	log_sink_flush(void);
 size_t	log_sink_pending(void);			/* bytes */

@@ -140,6 +140,18 @@ log_sink_open(enum log_target target, const char *path)
 	return 0;
 }
 
+void
+log_sink_adopt(int fd)
+{
+	log_sink_flush();
+	if (sink.owned)
+		close(sink.fd);
+	sink.fd = fd;
+	sink.owned = 1;
+	sink.kind = kind_of(fd);
+	sink.path[0] = '\0';
+}
+
 /* How much one write may take: whole lines, at most PIPE_BUF (pipe(7): all or nothing). */
 static size_t
 whole_lines(const char *data, size_t len)

@@ -116,10 +116,12 @@ struct conf_destination {
 struct conf_exception {
 	char			 origin[128];
 	const char		*id;
-	struct conf_strings	 domains;
+	struct conf_strings	 domains;	/* none: of any domain, but see hosts */
+	struct conf_strings	 hosts;		/* MX hosts by name; none: all of these domains */
 	enum conf_allow		 allow;
 	const char		*owner, *reason, *ticket;
-	int64_t			 expires;	/* wall ms: the end of the named day, UTC */
+	int64_t			 expires;	/* wall ms: that moment, or the end of the named day, UTC */
+	int			 max_uses;	/* messages, 0 = no limit */
 	enum conf_overrides	 overrides;
 };
 
@@ -149,11 +151,12 @@ struct conf {
 		int			 connections, connections_per_destination;
 		int			 messages_per_connection;
 		int64_t			 idle, connect_timeout;
+		int64_t			 history;	/* 0: none is kept */
 	} delivery;
 	struct { struct conf_destination *v; size_t n; } destinations;
 	struct { struct conf_exception *v; size_t n; } exceptions;
 	struct {
-		const char		*directory;
+		const char		*directory, *allow_filesystem;
 		uint64_t		 max_message, min_free;
 		int64_t			 max_age;
 		struct conf_durations	 retry;		/* at least one; the last repeats */
@@ -233,7 +236,15 @@ const struct conf_client *
 /* Exact name before the longest .suffix before "*", or NULL. Any case, no final dot. */
 const struct conf_destination *
 	 conf_destination_of(const struct conf *, const char *domain);
-/* The same among the exceptions that have not expired at wall_ms; file order decides a tie. */
+/*
+ * The exceptions that have not expired at wall_ms and may hold for this domain,
+ * the closest first: by domain as above, those without domains last; of two
+ * alike one that names hosts comes first, then file order. Which of them holds
+ * for an MX host is told by its hosts. Fills at most max; returns how many.
+ */
+size_t	 conf_exceptions_of(const struct conf *, const char *domain, int64_t wall_ms,
+	    const struct conf_exception **, size_t max);
+/* The first of them, or NULL. */
 const struct conf_exception *
 	 conf_exception_of(const struct conf *, const char *domain, int64_t wall_ms);
 /* 1 if the address lies in one of the networks (delivery.allow_addresses). */

@@ -28,11 +28,11 @@ ledger_dates(struct conf_load *l, size_t i)
 	if (row == NULL)
 		return;
 	if (left <= 0)
-		conf_warning(&l->report, row, "exception %s ended with %s (UTC); its domains are "
+		conf_warning(&l->report, row, "exception %s ended with %s (UTC); what it was for is "
 		    "enforced again, remove the entry", id, row->text);
 	else if (left <= 30 * DAY)
 		conf_warning(&l->report, row, "exception %s ends with %s (UTC), in %d days; "
-		    "its domains are enforced again after that", id, row->text, (int)(left / DAY));
+		    "what it is for is enforced again after that", id, row->text, (int)(left / DAY));
 	else if (left > 2 * 366 * DAY)
 		conf_warning(&l->report, row, "exception %s lasts for more than two years", id);
 }
@@ -46,12 +46,32 @@ ledger_domain(struct conf_load *l, size_t i, size_t k)
 
 	if (row == NULL)
 		return;
-	if (strcmp(domain, "*") == 0 && e->overrides == CONF_OVERRIDES_PUBLISHED)
-		conf_error(&l->report, row, "overrides = \"published\" cannot go with \"*\"; "
-		    "name the domains whose published policy is to be overridden");
+	if ((strcmp(domain, "*") == 0 || domain[0] == '.') &&
+	    e->overrides == CONF_OVERRIDES_PUBLISHED)
+		conf_error(&l->report, row, "overrides = \"published\" cannot go with \"%s\"; name "
+		    "each domain whose published policy is to be overridden", row->text);
 	else if (strcmp(domain, "*") == 0)
 		conf_warning(&l->report, row, "EXCEPTION %s IS FOR EVERY DOMAIN: \"%s\" is enough "
 		    "wherever nothing stronger is published", e->id, conf_allow_name(e->allow));
+}
+
+/* For whom it is: somebody, and named if what they publish is overridden. */
+static void
+ledger_scope(struct conf_load *l, size_t i)
+{
+	const struct conf_exception *e = &l->conf->exceptions.v[i];
+	struct conf_row *row = row_good(conf_row_at(l->conf, "exceptions[%zu].domains", i));
+
+	for (size_t k = 0; k < e->domains.n; k++)
+		ledger_domain(l, i, k);
+	if (row == NULL || e->domains.n > 0)
+		return;
+	if (e->hosts.n == 0)
+		conf_error(&l->report, row, "is empty, and so is hosts; name at least one domain or "
+		    "host");
+	else if (e->overrides == CONF_OVERRIDES_PUBLISHED)
+		conf_error(&l->report, row, "overrides = \"published\" cannot go with hosts alone; "
+		    "name each domain whose published policy is to be overridden");
 }
 
 /* The same domain twice: the first that holds decides, which should be known. */
@@ -60,7 +80,7 @@ ledger_twice(struct conf_load *l, size_t i, struct map *seen)
 {
 	const struct conf_exception *e = &l->conf->exceptions.v[i], *first;
 
-	if (e->expires <= l->now)
+	if (e->expires <= l->now || e->hosts.n > 0)
 		return;
 	for (size_t k = 0; k < e->domains.n; k++) {
 		const struct conf_row *row;
@@ -91,12 +111,8 @@ conf_rules_exceptions(struct conf_load *l)
 			    e->id, conf_origin_short(((struct conf_row *)map_gets(ids, e->id))->origin));
 		else if (row != NULL)
 			map_puts(ids, e->id, row);
-		row = row_good(conf_row_at(l->conf, "exceptions[%zu].domains", i));
-		if (e->domains.n == 0 && row != NULL)
-			conf_error(&l->report, row, "is empty; name at least one domain");
 		ledger_dates(l, i);
-		for (size_t k = 0; k < e->domains.n; k++)
-			ledger_domain(l, i, k);
+		ledger_scope(l, i);
 		ledger_twice(l, i, seen);
 	}
 	map_free(&ids);

@@ -96,23 +96,50 @@ pattern_fits(const char *pattern, const char *domain)
 	return str_eq_nocase(pattern, domain) ? 1000 : 0;
 }
 
-const struct conf_exception *
-conf_exception_of(const struct conf *c, const char *domain, int64_t wall_ms)
+/*
+ * How closely an exception describes a domain: 0 not at all. Twice that of its
+ * best pattern, 1 without any, and one more if it is for certain hosts only.
+ */
+static size_t
+exception_fits(const struct conf_exception *e, const char *domain)
 {
-	const struct conf_exception *best = NULL;
-	size_t fits = 0, f;
+	size_t best = 0, f;
+
+	for (size_t k = 0; k < e->domains.n; k++)
+		if ((f = pattern_fits(e->domains.v[k], domain)) > best)
+			best = f;
+	if (e->domains.n > 0)
+		return best > 0 ? 2 * best + (e->hosts.n > 0) : 0;
+	return e->hosts.n > 0 ? 1 : 0;
+}
+
+size_t
+conf_exceptions_of(const struct conf *c, const char *domain, int64_t wall_ms,
+    const struct conf_exception **to, size_t max)
+{
+	size_t n = 0;
 
 	for (size_t i = 0; i < c->exceptions.n; i++) {
 		const struct conf_exception *e = &c->exceptions.v[i];
+		size_t fits = wall_ms < e->expires ? exception_fits(e, domain) : 0, at = n;
 
-		if (wall_ms >= e->expires)
+		if (fits == 0)
 			continue;
-		for (size_t k = 0; k < e->domains.n; k++) {
-			if ((f = pattern_fits(e->domains.v[k], domain)) > fits) {
-				best = e;
-				fits = f;
-			}
-		}
+		while (at > 0 && exception_fits(to[at - 1], domain) < fits)
+			at--;
+		if (at == max)
+			continue;
+		n += n < max;
+		memmove(&to[at + 1], &to[at], (n - at - 1) * sizeof(struct conf_exception *));
+		to[at] = e;
 	}
-	return best;
+	return n;
+}
+
+const struct conf_exception *
+conf_exception_of(const struct conf *c, const char *domain, int64_t wall_ms)
+{
+	const struct conf_exception *first;
+
+	return conf_exceptions_of(c, domain, wall_ms, &first, 1) == 1 ? first : NULL;
 }

@@ -142,6 +142,18 @@ conf_parse_domains(char *text, void *to, char *say, size_t cap)
 }
 
 int
+conf_parse_hosts(char *text, void *to, char *say, size_t cap)
+{
+	str_lower(text);
+	set_string(to, text);
+	if (domain_is_valid(text, 1))
+		return 0;
+	if (text[0] == '.' || strchr(text, '*') != NULL)
+		return conf_say_not(say, cap, text, "a host; name each of them");
+	return say_bad_domain(text, say, cap, "a valid host name");
+}
+
+int
 conf_parse_path(char *text, void *to, char *say, size_t cap)
 {
 	size_t n = strlen(text);
@@ -255,28 +267,43 @@ conf_parse_port(char *text, void *to, char *say, size_t cap)
 	return conf_parse_count(text, to, say, cap);
 }
 
-/* The last day that counts -> its last moment, UTC, as the first one after it. */
+/* Digits where the form has d, equality elsewhere; the whole text. */
+static int
+has_form(const char *text, const char *form)
+{
+	for (; *form != '\0'; form++, text++)
+		if (*form == 'd' ? *text < '0' || *text > '9' : *text != *form)
+			return 0;
+	return *text == '\0';
+}
+
+/* The last day that counts -> the first moment after it; or that very moment; UTC. */
 int
 conf_parse_date(char *text, void *to, char *say, size_t cap)
 {
-	static const char form[] = "dddd-dd-dd";
+	int whole = has_form(text, "dddd-dd-dd");
 	struct tm tm = { 0 }, again;
 	int64_t ms;
 	time_t t;
 
-	for (size_t i = 0; i < sizeof form - 1; i++)
-		if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
-			return conf_say_not(say, cap, text, "a date; write \"2027-03-31\"");
-	if (text[sizeof form - 1] != '\0')
-		return conf_say_not(say, cap, text, "a date; write \"2027-03-31\" without a time");
+	if (!whole && !has_form(text, "dddd-dd-ddTdd:dd:ddZ"))
+		return conf_say_not(say, cap, text,
+		    "a date; write \"2027-03-31\" or \"2027-03-31T12:00:00Z\"");
 	tm.tm_year = atoi(text) - 1900;
 	tm.tm_mon = atoi(text + 5) - 1;
 	tm.tm_mday = atoi(text + 8);
+	if (!whole) {
+		tm.tm_hour = atoi(text + 11);
+		tm.tm_min = atoi(text + 14);
+		tm.tm_sec = atoi(text + 17);
+	}
 	again = tm;
 	t = timegm(&again);
 	if (tm.tm_year < 100 || again.tm_mon != tm.tm_mon || again.tm_mday != tm.tm_mday)
 		return conf_say_not(say, cap, text, "a day of the calendar");
-	ms = ((int64_t)t + 86400) * 1000;
+	if (again.tm_hour != tm.tm_hour || again.tm_min != tm.tm_min || again.tm_sec != tm.tm_sec)
+		return conf_say_not(say, cap, text, "a time of the day");
+	ms = ((int64_t)t + (whole ? 86400 : 0)) * 1000;
 	memcpy(to, &ms, sizeof ms);
 	return 0;
 }

@@ -50,6 +50,8 @@ conf_parse_hops(char *text, void *to, char *say, size_t cap)
 	if (text[0] == '[') {
 		if (text[len] != ']' || literal_parse(text + 1, len - 1, &hop) == -1)
 			return conf_say_not(say, cap, text, HOP);
+	} else if (len == 0) {
+		return conf_say_not(say, cap, text, HOP);
 	} else {
 		memcpy(hop.host, text, len);
 		if (conf_parse_address(hop.host, &(struct conf_address){ 0 }, say, cap) == 0)

@@ -18,6 +18,7 @@ struct lookup {
 	struct dns_query	*question;
 	char			 bases[BASES_MAX][DNS_NAME_MAX];	/* in the order to try */
 	size_t			 nbases, at;
+	int			 denied;	/* all bases so far were */
 	uint16_t		 port;
 	uint32_t		 ttl;
 	dns_tlsa_fn		*fn;
@@ -51,6 +52,7 @@ dns_tlsa_parse(struct dns_tlsa_result *t, const char *base, const struct dns_ans
 	t->ttl = a->ttl;
 	t->why = a->why;
 	str_copy(t->base, base, sizeof t->base);
+	t->denied = (a->status == DNS_NODATA || a->status == DNS_NXDOMAIN) && a->secure;
 	if (a->status == DNS_NXDOMAIN || (a->status == DNS_FOUND && !a->secure))
 		t->status = DNS_NODATA;		/* D10: as none */
 	if (a->status == DNS_FOUND && a->nrr > DNS_TLSA_MAX) {
@@ -125,6 +127,7 @@ on_answer(void *arg, const struct dns_answer *a)
 		return;
 	}
 	dns_tlsa_parse(&t, l->bases[l->at], a);
+	t.denied = l->denied = t.denied && l->denied;
 	/* RFC 7672 s2.2.2: only absence leads on to the next name, an error does not. */
 	if (t.status == DNS_NODATA && ++l->at < l->nbases) {
 		if (t.ttl < l->ttl)
@@ -147,6 +150,7 @@ dns_tlsa_lookup(struct dns_resolver *r, const struct dns_addr *addr, uint16_t po
 	l->arg = arg;
 	l->port = port;
 	l->ttl = UINT32_MAX;
+	l->denied = 1;
 	if (addr->secure && addr->alias)
 		str_copy(l->bases[l->nbases++], addr->canonical, DNS_NAME_MAX);
 	if (addr->origin_secure)

@@ -17,6 +17,7 @@ struct dns_tlsa_result {
 	 * (D06). FAILED, BOGUS: host unusable this time (D04).
 	 */
 	enum dns_status		status;
+	int			denied;		/* NODATA, proven by DNSSEC for every name asked */
 	char			base[DNS_NAME_MAX];	/* FOUND: SNI, first reference name */
 	struct dns_tlsa_set	set;	/* owned; records as published */
 	uint32_t		ttl;

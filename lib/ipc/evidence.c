@@ -5,47 +5,31 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/str.h"
-#include "lib/dns/name.h"
-#include "lib/ipc/ipc.h"
+#include "lib/history/ledger.h"
+#include "lib/ipc/ipc_int.h"
+#include "lib/mail/address.h"
 
+/* The host of an address literal has the name of its domain, "[192.0.2.1]"; a next hop may be one. */
 static int
-get_enum(struct buf_reader *r, unsigned last, unsigned *v)
+may_be_literal(const struct plan_evidence *e, const char *name)
 {
-	uint8_t byte;
+	uint8_t ip[16];
+	int family;
 
-	if (buf_get_u8(r, &byte) == -1 || byte > last) {
-		r->failed = 1;
-		*v = 0;
-		return -1;
-	}
-	*v = byte;
-	return 0;
+	if (e->mx == PLAN_MX_ROUTE)
+		return mail_address_literal(name, strlen(name), &family, ip) == 0;
+	return name[0] == '[' && strcmp(name, e->domain) == 0;
 }
 
-/* "" or a name in the one spelling that this program knows (lib/dns/name.h). */
-static int
-get_name(struct buf_reader *r, char *to)
-{
-	char normal[DNS_NAME_MAX];
-
-	if (buf_get_str(r, to, DNS_NAME_MAX) == -1)
-		return -1;
-	if (to[0] != '\0' && (dns_name_normalize(to, strlen(to), normal) == -1 ||
-	    strcmp(normal, to) != 0))
-		r->failed = 1;
-	return r->failed ? -1 : 0;
-}
-
-/* The host of an address literal has the name of its domain, "[192.0.2.1]". */
 static void
-get_host_name(struct buf_reader *r, const char *domain, char *to)
+get_host_name(struct buf_reader *r, const struct plan_evidence *e, char *to)
 {
 	struct buf_reader again = *r;
 
-	if (domain[0] == '[' && buf_get_str(r, to, DNS_NAME_MAX) == 0 && strcmp(to, domain) == 0)
+	if (buf_get_str(r, to, DNS_NAME_MAX) == 0 && may_be_literal(e, to))
 		return;
 	*r = again;
-	if (get_name(r, to) == 0 && to[0] == '\0')
+	if (ipc_name_get(r, to) == 0 && to[0] == '\0')
 		r->failed = 1;
 }
 
@@ -59,47 +43,6 @@ get_count(struct buf_reader *r, size_t max)
 		return 0;
 	}
 	return n;
-}
-
-static void
-put_why(struct buf *b, const struct why *why)
-{
-	buf_add_str(b, why_token(why->reason));
-	buf_add_str(b, why->dsn);
-	buf_add_str(b, why->text);
-}
-
-/* Was the text escaped by its sender? Escaping it again changes nothing but backslashes. */
-static int
-is_escaped(const char *text)
-{
-	char plain[sizeof ((struct why *)0)->text], again[sizeof plain];
-	size_t n = str_copy(plain, text, sizeof plain);
-
-	for (char *p = plain; (p = strchr(p, '\\')) != NULL; )
-		*p = '/';
-	str_escape_to(again, sizeof again, plain, n);
-	return strcmp(again, plain) == 0;
-}
-
-static void
-get_why(struct buf_reader *r, struct why *why)
-{
-	char token[64], dsn[sizeof why->dsn], text[sizeof why->text];
-	enum why_reason reason;
-
-	why_clear(why);
-	if (buf_get_str(r, token, sizeof token) == -1 || buf_get_str(r, dsn, sizeof dsn) == -1 ||
-	    buf_get_str(r, text, sizeof text) == -1)
-		return;
-	if ((reason = why_reason_of(token)) == WHY__COUNT || !is_escaped(text)) {
-		r->failed = 1;
-		return;
-	}
-	if (reason == WHY_NONE)
-		return;
-	why_set_dsn(why, reason, dsn, "%s", "");
-	str_copy(why->text, text, sizeof why->text);
 }
 
 static void
@@ -158,6 +101,27 @@ get_address(struct buf_reader *r, struct dns_address *a)
 }
 
 static void
+put_past(struct buf *b, const struct plan_past *p)
+{
+	buf_add_u8(b, (uint8_t)p->level);
+	buf_add_u64(b, (uint64_t)p->last);
+	buf_add_u32(b, p->count);
+}
+
+static void
+get_past(struct buf_reader *r, struct plan_past *p)
+{
+	uint64_t last = 0;
+	unsigned v;
+
+	ipc_enum_get(r, PLAN_DANE, &v);
+	p->level = (enum plan_level)v;
+	buf_get_u64(r, &last);
+	p->last = last > HISTORY_TIME_MAX ? HISTORY_TIME_MAX : (int64_t)last;
+	buf_get_u32(r, &p->count);
+}
+
+static void
 put_host(struct buf *b, const struct plan_host *h)
 {
 	buf_add_str(b, h->name);
@@ -170,28 +134,33 @@ put_host(struct buf *b, const struct plan_host *h)
 	buf_add_u8(b, (uint8_t)h->tlsa_state);
 	buf_add_str(b, h->tlsa_base);
 	put_tlsa(b, &h->tlsa);
-	put_why(b, &h->why);
+	buf_add_u8(b, h->tlsa_denied != 0);
+	put_past(b, &h->past);
+	ipc_why_put(b, &h->why);
 }
 
 static void
-get_host(struct buf_reader *r, const char *domain, struct plan_host *h)
+get_host(struct buf_reader *r, const struct plan_evidence *e, struct plan_host *h)
 {
 	unsigned v, secure;
 
-	get_host_name(r, domain, h->name);
+	get_host_name(r, e, h->name);
 	buf_get_u16(r, &h->preference);
-	get_enum(r, PLAN_ADDRESSES_FOUND, &v);
+	ipc_enum_get(r, PLAN_ADDRESSES_FOUND, &v);
 	h->addresses_state = (enum plan_addresses)v;
-	get_enum(r, 1, &secure);
+	ipc_enum_get(r, 1, &secure);
 	h->addresses_secure = (int)secure;
 	h->naddresses = get_count(r, PLAN_ADDRESSES_MAX);
 	for (size_t i = 0; i < h->naddresses; i++)
 		get_address(r, &h->addresses[i]);
-	get_enum(r, PLAN_TLSA_SECURE, &v);
+	ipc_enum_get(r, PLAN_TLSA_SECURE, &v);
 	h->tlsa_state = (enum plan_tlsa)v;
-	get_name(r, h->tlsa_base);
+	ipc_name_get(r, h->tlsa_base);
 	get_tlsa(r, &h->tlsa);
-	get_why(r, &h->why);
+	ipc_enum_get(r, 1, &v);
+	h->tlsa_denied = (int)v;
+	get_past(r, &h->past);
+	ipc_why_get(r, &h->why);
 }
 
 static void
@@ -202,9 +171,10 @@ put_sts(struct buf *b, const struct plan_sts *s)
 	buf_add_u16(b, (uint16_t)s->npatterns);
 	for (size_t i = 0; i < s->npatterns; i++)
 		buf_add_str(b, s->patterns[i]);
+	buf_add_u8(b, s->withdrawn != 0);
 	buf_add_u8(b, s->from_cache != 0);
 	buf_add_u64(b, (uint64_t)s->expires);
-	put_why(b, &s->why);
+	ipc_why_put(b, &s->why);
 }
 
 static void
@@ -213,7 +183,7 @@ get_sts(struct buf_reader *r, struct plan_sts *s)
 	unsigned v, cached;
 	uint64_t expires = 0;
 
-	get_enum(r, PLAN_STS_FAILED, &v);
+	ipc_enum_get(r, PLAN_STS_FAILED, &v);
 	s->state = (enum plan_sts_state)v;
 	buf_get_str(r, s->id, sizeof s->id);
 	s->npatterns = get_count(r, PLAN_PATTERNS_MAX);
@@ -221,11 +191,13 @@ get_sts(struct buf_reader *r, struct plan_sts *s)
 		s->patterns = must_calloc(s->npatterns, sizeof *s->patterns);
 	for (size_t i = 0; i < s->npatterns; i++)
 		buf_get_str(r, s->patterns[i], sizeof s->patterns[i]);
-	get_enum(r, 1, &cached);
+	ipc_enum_get(r, 1, &v);
+	s->withdrawn = (int)v;
+	ipc_enum_get(r, 1, &cached);
 	s->from_cache = (int)cached;
 	buf_get_u64(r, &expires);
 	s->expires = expires > INT64_MAX ? INT64_MAX : (int64_t)expires;
-	get_why(r, &s->why);
+	ipc_why_get(r, &s->why);
 }
 
 void
@@ -239,8 +211,11 @@ ipc_evidence_put(struct buf *b, const struct plan_evidence *e)
 	for (size_t i = 0; i < e->nhosts; i++)
 		put_host(b, &e->hosts[i]);
 	put_sts(b, &e->sts);
+	buf_add_u8(b, e->past_known != 0);
+	put_past(b, &e->past);
+	put_past(b, &e->past_sts);
 	buf_add_u32(b, e->ttl);
-	put_why(b, &e->why);
+	ipc_why_put(b, &e->why);
 }
 
 int
@@ -251,20 +226,24 @@ ipc_evidence_get(const void *data, size_t len, struct plan_evidence *e)
 
 	memset(e, 0, sizeof *e);
 	buf_get_str(&r, e->domain, sizeof e->domain);
-	get_enum(&r, PLAN_MX_ROUTE, &v);
+	ipc_enum_get(&r, PLAN_MX_ROUTE, &v);
 	e->mx = (enum plan_mx)v;
-	get_enum(&r, 1, &secure);
+	ipc_enum_get(&r, 1, &secure);
 	e->mx_secure = (int)secure;
-	get_name(&r, e->canonical);
+	ipc_name_get(&r, e->canonical);
 	e->nhosts = get_count(&r, PLAN_HOSTS_MAX);
 	if (e->nhosts > 0)
 		e->hosts = must_calloc(e->nhosts, sizeof *e->hosts);
 	for (size_t i = 0; i < e->nhosts && !r.failed; i++)
-		get_host(&r, e->domain, &e->hosts[i]);
+		get_host(&r, e, &e->hosts[i]);
 	if (!r.failed)
 		get_sts(&r, &e->sts);
+	ipc_enum_get(&r, 1, &v);
+	e->past_known = (int)v;
+	get_past(&r, &e->past);
+	get_past(&r, &e->past_sts);
 	buf_get_u32(&r, &e->ttl);
-	get_why(&r, &e->why);
+	ipc_why_get(&r, &e->why);
 	if (buf_reader_done(&r) == 0 && e->domain[0] != '\0')
 		return 0;
 	plan_evidence_fini(e);

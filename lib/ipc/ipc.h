@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "lib/base/buf.h"
+#include "lib/history/ledger.h"
 #include "lib/plan/evidence.h"
 
 #define IPC_PARENT_MAX	(32u << 20)	/* a packed configuration with its files */
@@ -26,6 +27,7 @@ enum ipc_parent {
 	IPC_START,		/* down: everything has been handed over */
 	IPC_PING,		/* down */
 	IPC_STOP,		/* down: u64 ms of grace */
+	IPC_LOG,		/* down, fd: the log file, opened anew */
 	IPC_READY,		/* up */
 	IPC_PONG,		/* up */
 	IPC_STATUS,		/* up: a line for the service manager */
@@ -36,6 +38,9 @@ enum ipc_parent {
 enum ipc_policy {
 	IPC_ASK = 1,		/* smtp -> policy */
 	IPC_EVIDENCE,		/* policy -> smtp */
+	IPC_PROVEN,		/* smtp -> policy, no answer */
+	IPC_HISTORY_ASK,	/* smtp -> policy */
+	IPC_HISTORY,		/* policy -> smtp */
 	IPC_POLICY__COUNT
 };
 
@@ -52,5 +57,50 @@ int	ipc_ask_get(const void *, size_t, struct ipc_ask *);
 /* On -1 *evidence is empty and needs no fini. */
 void	ipc_evidence_put(struct buf *, const struct plan_evidence *);
 int	ipc_evidence_get(const void *, size_t, struct plan_evidence *);
+
+/* What a connection that the gate admitted has proven, for the TLS history. */
+struct ipc_proven {
+	char			domain[DNS_NAME_MAX];
+	char			host[DNS_NAME_MAX];
+	struct plan_shown	shown;
+};
+
+void	ipc_proven_put(struct buf *, const struct ipc_proven *);
+int	ipc_proven_get(const void *, size_t, struct ipc_proven *);
+
+/* Questions about the TLS history, for relayctl. */
+enum ipc_history_verb {
+	IPC_HISTORY_LIST,	/* the best of each domain behind `domain` ("": from the first) */
+	IPC_HISTORY_SHOW,	/* rows and acceptances of the domain */
+	IPC_HISTORY_ACCEPT	/* forget the domain; uid and reason are noted */
+};
+
+struct ipc_history_ask {
+	enum ipc_history_verb	verb;
+	char			domain[DNS_NAME_MAX];
+	uint32_t		uid;
+	char			reason[HISTORY_REASON_MAX];
+};
+
+void	ipc_history_ask_put(struct buf *, const struct ipc_history_ask *);
+int	ipc_history_ask_get(const void *, size_t, struct ipc_history_ask *);
+
+#define IPC_HISTORY_MAX		HISTORY_ROWS_MAX
+#define IPC_ACCEPTED_MAX	50
+
+struct ipc_history {
+	struct why		 why;		/* set: it could not be done */
+	uint32_t		 forgotten;	/* ACCEPT: rows that went */
+	int			 more;		/* LIST: go on behind the last row */
+	struct history_row	*rows;		/* owned */
+	size_t			 nrows;
+	struct history_accepted	*accepted;	/* owned */
+	size_t			 naccepted;
+};
+
+/* On -1 it is empty and needs no fini. */
+void	ipc_history_put(struct buf *, const struct ipc_history *);
+int	ipc_history_get(const void *, size_t, struct ipc_history *);
+void	ipc_history_fini(struct ipc_history *);
 
 #endif

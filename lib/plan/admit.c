@@ -5,6 +5,7 @@
  */
 #include "lib/plan/admit.h"
 
+#include "lib/plan/requiretls.h"
 #include "lib/tls/why.h"
 
 /* Plaintext: by a named exception, or where the plan says "monitor". */
@@ -122,6 +123,38 @@ plan_admits_login(const struct plan *p, const struct plan_requirement *r,
 	why_set(why, WHY_AUTH_FAILED, "this plan has no credentials");
 	if (p->verdict != PLAN_GO || r->login == 0 || may_login(r, f, why) == -1)
 		return -1;
+	why_clear(why);
+	return 0;
+}
+
+/* The same for a message: the line private and the certificate good, at whatever level. */
+static int
+verified(const struct plan_requirement *r, const struct tls_facts *f, struct why *why)
+{
+	struct why cause;
+
+	if (!f->encrypted)
+		return why_set(why, WHY_REQUIRETLS_NO_TLS, "the connection is not encrypted");
+	if (f->resumed || f->version < TLS_V1_2)
+		return why_set(why, WHY_REQUIRETLS_NO_TLS, "REQUIRETLS: %s%s is not enough",
+		    f->protocol, f->resumed ? ", resumed," : "");
+	if (need_published(r, f, &cause) == -1 || (!r->tlsa && need_trust(f, &cause) == -1))
+		return why_set(why, WHY_REQUIRETLS_NO_TLS, "REQUIRETLS: %s", cause.text);
+	return 0;
+}
+
+int
+plan_admits_requiretls(const struct plan *p, const struct plan_target *t,
+    const struct tls_facts *f, int offered, struct why *why)
+{
+	why_set(why, WHY_REQUIRETLS_NO_TLS, "this plan admits nothing on this connection");
+	if (p->verdict != PLAN_GO || !t->usable || t->requirement.level == PLAN_NO_LEVEL)
+		return -1;
+	if (plan_requiretls_name(p, t, why) == -1 || verified(&t->requirement, f, why) == -1)
+		return -1;
+	if (!offered)
+		return why_set(why, WHY_REQUIRETLS_UNSUPPORTED,
+		    "%s does not offer REQUIRETLS", t->host.name);
 	why_clear(why);
 	return 0;
 }

@@ -27,4 +27,16 @@ int	plan_admits(const struct plan *, const struct plan_requirement *,
 int	plan_admits_login(const struct plan *, const struct plan_requirement *,
 	    const struct tls_facts *, struct why *);
 
+/*
+ * May a REQUIRETLS message go to this target of the plan over this connection
+ * (RFC 8689 s4.2.1, HARDENING C11)? Asked behind plan_admits, which it never
+ * replaces; neither an exception nor monitor mode lowers it. The name of the
+ * host has to be proven and its certificate verified under TLS 1.2 at least.
+ * offered: REQUIRETLS stood in the reply to the EHLO under TLS.
+ * 0, or -1 and *why: REQUIRETLS_NO_TLS (5.7.10), REQUIRETLS_UNSUPPORTED
+ * (5.7.30) or POLICY_UNAVAILABLE (temporary).
+ */
+int	plan_admits_requiretls(const struct plan *, const struct plan_target *,
+	    const struct tls_facts *, int offered, struct why *);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/str.h"
+#include "lib/plan/ratchet.h"
 #include "lib/sts/match.h"
 
 /* What one host has to meet because of what was published. */
@@ -303,6 +304,19 @@ set_route(const struct plan_via *via, struct plan_requirement *r)
 	r->login = via->login;
 }
 
+/* What the host has shown before it has to show again; but for an exception. */
+static void
+raise_floor(const struct plan_evidence *ev, const struct plan_host *h,
+    const struct plan_rule *rule, struct plan_requirement *r)
+{
+	enum plan_level before = plan_ratchet_floor(ev, h);
+
+	if (allowed(rule->exception) != PLAN_NO_LEVEL || before <= r->level)
+		return;
+	r->level = before;
+	r->proof = PLAN_BY_HISTORY;
+}
+
 /* 0, or -1 and *why: this host is not to be used under this rule. */
 static int
 requirement_make(const struct plan_evidence *ev, const struct plan_host *h,
@@ -312,13 +326,14 @@ requirement_make(const struct plan_evidence *ev, const struct plan_host *h,
 	int ret = 0;
 
 	set_floor(rule, r);
+	raise_floor(ev, h, rule, r);
 	if (overrides(rule->exception)) {
 		r->level = allowed(rule->exception);
 		r->proof = PLAN_BY_EXCEPTION;
 		str_copy(r->exception, rule->exception->id, sizeof r->exception);
 	} else if ((is_pinned(rule) ? pinned(h, rule, &pub, why) :
 	    published_tlsa(ev, h, &pub, why)) == -1 || published_sts(ev, h, &pub, why) == -1 ||
-	    settle(ev, h, &pub, r, why) == -1) {
+	    plan_ratchet(ev, h, pub.level, why) == -1 || settle(ev, h, &pub, r, why) == -1) {
 		r->level = PLAN_NO_LEVEL;
 		ret = -1;
 	}
@@ -328,18 +343,55 @@ requirement_make(const struct plan_evidence *ev, const struct plan_host *h,
 	return ret;
 }
 
+static int
+is_for(const struct plan_exception *x, const struct plan_host *h, const struct plan_rule *rule)
+{
+	int modest = rule->level == PLAN_ENCRYPT || rule->level == PLAN_VERIFY;
+
+	if (x->any_domain && !modest && rule->via == NULL && !x->allow_weak_tls)
+		return 0;
+	for (size_t i = 0; i < x->nhosts; i++)
+		if (str_eq_nocase(x->hosts[i], h->name))
+			return 1;
+	return x->nhosts == 0 && !x->any_domain;
+}
+
+/* The rule as it is for this host: with the one exception that holds for it. */
+static struct plan_rule
+rule_for(const struct plan_rule *rule, const struct plan_host *h)
+{
+	struct plan_rule own = *rule;
+
+	while (own.exception != NULL && !is_for(own.exception, h, rule))
+		own.exception = own.exception->next;
+	return own;
+}
+
+/* RFC 8689 s4.2.1: a policy that lists the host names it, in mode testing too (RULES R02). */
+static int
+is_named(const struct plan_evidence *ev, const struct plan_host *h)
+{
+	return ev->mx_secure || is_route(ev) || (sts_state(ev) != PLAN_STS_UNKNOWN &&
+	    sts_match_any(ev->sts.patterns, ev->sts.npatterns, h->name));
+}
+
 static void
 target_make(const struct plan_evidence *ev, const struct plan_host *h,
     const struct plan_rule *rule, struct plan_target *t)
 {
+	struct plan_rule own = rule_for(rule, h);
+
 	t->host = *h;
 	t->host.tlsa = (struct dns_tlsa_set){ 0 };
 	if (t->host.naddresses > PLAN_ADDRESSES_MAX)
 		t->host.naddresses = PLAN_ADDRESSES_MAX;
+	t->named = is_named(ev, h);
 	if (host_reachable(h, &t->why) == -1)
 		return;
-	t->usable = requirement_make(ev, h, rule, &t->requirement, &t->why) == 0 ||
+	t->usable = requirement_make(ev, h, &own, &t->requirement, &t->why) == 0 ||
 	    rule->monitor;
+	if (t->why.reason == WHY_DOWNGRADE)
+		t->had = plan_ratchet_had(ev, h);
 }
 
 /* No host is usable: the first reason that is about security, else the first. */
@@ -404,6 +456,7 @@ plan_decide(const struct plan_evidence *ev, const struct plan_rule *rule, int64_
 	p->sts_state = sts_state(ev);
 	str_copy(p->sts_id, ev->sts.id, sizeof p->sts_id);
 	p->mx_secure = ev->mx_secure || is_route(ev);
+	p->routed = is_route(ev);
 	str_copy(p->origin, rule->origin, sizeof p->origin);
 	p->expires = now_mono_ms + (int64_t)ev->ttl * 1000;
 	p->port = rule->via != NULL ? rule->via->hops[0].port : rule->port;

@@ -3,7 +3,8 @@
  * decide: evidence + the admin's rule -> plan. Pure: no I/O, no clock but
  * the one given, no globals. The only function that turns policies into
  * requirements, per MX host (RULES P01): DANE where this host has secure
- * TLSA, else MTA-STS enforce, else the rule's level. A rule may only raise;
+ * TLSA, else MTA-STS enforce, else the rule's level; held against what was
+ * proven before (plan/ratchet.h). A rule may only raise;
  * only an exception lowers, and it goes below what the destination itself
  * publishes only if overrides_published (DESIGN 8); then what it publishes
  * does not matter, not even if it could not be looked up.
@@ -18,12 +19,21 @@
 
 #include "lib/plan/plan.h"
 
-/* An exception that applies to this domain now; the ledger in `smtp` picks it. */
+/*
+ * An exception that may hold for this domain now; the ledger in `smtp` picks
+ * them. For each host the first one that is for it holds. One that names the
+ * host but not the domain lowers `verify` and no more (or a route's level):
+ * an unsigned MX record of any domain may point to that host.
+ */
 struct plan_exception {
 	char		id[64];
 	enum plan_level	allow;			/* PLAN_PLAINTEXT or PLAN_ENCRYPT; else no effect */
 	int		allow_weak_tls;		/* lowers min_version only; allow is void */
 	int		overrides_published;
+	const char	*const *hosts;		/* borrowed; for these MX hosts only */
+	size_t		nhosts;			/* 0: for all */
+	int		any_domain;		/* the domain is not named */
+	const struct plan_exception *next;
 };
 
 /*
@@ -50,7 +60,7 @@ struct plan_rule {
 	int				 min_version;	/* TLS_V1_2 or above */
 	uint16_t			 port;		/* delivery.port */
 	char				 origin[128];
-	const struct plan_exception	*exception;	/* NULL if none */
+	const struct plan_exception	*exception;	/* the closest first; NULL if none */
 	const struct plan_via		*via;		/* NULL: to the domain's MX */
 };
 

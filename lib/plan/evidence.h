@@ -15,6 +15,7 @@
 
 #include "lib/base/why.h"
 #include "lib/dns/rr.h"
+#include "lib/plan/level.h"
 
 #define PLAN_HOSTS_MAX		20	/* HARDENING P2 */
 #define PLAN_ADDRESSES_MAX	10
@@ -57,6 +58,13 @@ enum plan_sts_state {
 	PLAN_STS_FAILED		/* record there, policy not usable, nothing cached (S09) */
 };
 
+/* From the TLS history: the best level that connections proved, and how often. */
+struct plan_past {
+	enum plan_level	 level;		/* PLAN_NO_LEVEL: none is remembered */
+	int64_t		 last;		/* Unix seconds */
+	uint32_t	 count;
+};
+
 struct plan_host {
 	char			 name[DNS_NAME_MAX];	/* MX name, A-labels */
 	uint16_t		 preference;
@@ -67,6 +75,8 @@ struct plan_host {
 	enum plan_tlsa		 tlsa_state;
 	char			 tlsa_base[DNS_NAME_MAX];	/* D08; SNI, first reference */
 	struct dns_tlsa_set	 tlsa;		/* owned */
+	int			 tlsa_denied;	/* NONE, and a signed denial proves it */
+	struct plan_past	 past;		/* of this host for this domain */
 	struct why		 why;		/* set where a state is not the good one */
 };
 
@@ -75,6 +85,7 @@ struct plan_sts {
 	char			 id[33];
 	char			 (*patterns)[DNS_NAME_MAX];	/* owned array, "mx" lines */
 	size_t			 npatterns;
+	int			 withdrawn;	/* NONE: the domain's policy says mode none (S26) */
 	int			 from_cache;	/* S08: the cached policy applies */
 	int64_t			 expires;	/* Unix seconds, end of max_age */
 	struct why		 why;		/* of a failure, even if from_cache */
@@ -88,6 +99,9 @@ struct plan_evidence {
 	struct plan_host	*hosts;		/* owned; sorted by preference, random within one */
 	size_t			 nhosts;
 	struct plan_sts		 sts;
+	int			 past_known;	/* 0: the TLS history could not be read */
+	struct plan_past	 past;		/* the best of all hosts that the domain had */
+	struct plan_past	 past_sts;	/* sts, whether it is the best or not: it holds for all hosts */
 	uint32_t		 ttl;		/* seconds for which this may be used */
 	struct why		 why;		/* of an MX failure */
 };

@@ -26,6 +26,7 @@ static const char *const proof_names[] = {
 	[PLAN_BY_TLSA] = "tlsa",
 	[PLAN_BY_EXCEPTION] = "exception",
 	[PLAN_BY_ROUTE] = "route",
+	[PLAN_BY_HISTORY] = "history",
 	[PLAN_BY_MONITOR] = "monitor",
 };
 

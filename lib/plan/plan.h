@@ -12,17 +12,8 @@
 #include "lib/base/why.h"
 #include "lib/dns/rr.h"
 #include "lib/plan/evidence.h"
+#include "lib/plan/level.h"
 #include "lib/tls/want.h"
-
-/* Weakest first. 0 is no level: nothing is admitted under it. */
-enum plan_level {
-	PLAN_NO_LEVEL,
-	PLAN_PLAINTEXT,		/* only ever by an exception */
-	PLAN_ENCRYPT,		/* TLS, certificate not judged */
-	PLAN_VERIFY,		/* PKIX and host name, or a TLSA match */
-	PLAN_STS,		/* MTA-STS enforce: mx pattern, PKIX and MX name */
-	PLAN_DANE		/* secure MX and a TLSA match */
-};
 
 /* What made a host's level what it is. */
 enum plan_proof {
@@ -33,6 +24,7 @@ enum plan_proof {
 	PLAN_BY_TLSA,		/* insecure MX, secure TLSA (HARDENING 9.1) */
 	PLAN_BY_EXCEPTION,
 	PLAN_BY_ROUTE,		/* destinations[].via */
+	PLAN_BY_HISTORY,	/* proven before (plan/ratchet.h) */
 	PLAN_BY_MONITOR		/* after a refusal in monitor mode (plan/monitor.h) */
 };
 
@@ -52,7 +44,9 @@ struct plan_target {
 	uint16_t		 port;
 	int			 implicit;	/* TLS from the first byte (RFC 8314), no STARTTLS */
 	int			 usable;	/* 0: skip, and why says so */
+	int			 named;		/* the name is proven: DNSSEC, MTA-STS, or a route */
 	struct plan_requirement	 requirement;	/* owned */
+	enum plan_level		 had;		/* why is DOWNGRADE: the level that was proven */
 	/*
 	 * Set where usable is 0. In monitor mode also where usable is 1: then
 	 * the level is PLAN_NO_LEVEL, plan_admits refuses, and this says why
@@ -77,6 +71,7 @@ struct plan {
 	enum plan_sts_state	 sts_state;
 	char			 sts_id[33];
 	int			 mx_secure;
+	int			 routed;	/* to next hops of the configuration, not to an MX */
 	char			 origin[128];	/* rule that won: "relayd.conf:12" or "default" */
 	int64_t			 expires;	/* clock_mono_ms: ask again after it */
 	uint16_t		 port;		/* of an MX; each target has its own */

@@ -48,10 +48,14 @@ answer_give(struct answer *a)
 	case ANSWER_DESTS:
 		a->dested(a->arg, &a->why, a->dests, a->n);
 		break;
+	case ANSWER_NOTES:
+		a->noted(a->arg, &a->why, a->notes, a->n);
+		break;
 	}
 	free(a->messages);
 	free(a->bytes);
 	free(a->dests);
+	free(a->notes);
 	free(a);
 }
 
@@ -324,6 +328,7 @@ memory_close(struct store **sp)
 	for (size_t i = 0; i < s->n; i++)
 		store_message_free(&s->messages[i]);
 	free(s->messages);
+	memory_note_fini(s);
 	free(s);
 }
 
@@ -336,6 +341,8 @@ static const struct store_ops memory_ops = {
 	.body = memory_body,
 	.read = memory_read,
 	.dests = memory_dests,
+	.note_put = memory_note_put,
+	.notes = memory_notes,
 	.spool_new = memory_spool_new,
 	.spool_append = memory_spool_append,
 	.spool_abort = memory_spool_abort,

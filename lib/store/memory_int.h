@@ -6,7 +6,8 @@
 #include "lib/base/list.h"
 #include "lib/store/store.h"
 
-enum answer_kind { ANSWER_DONE, ANSWER_SETTLED, ANSWER_LOADED, ANSWER_BODY, ANSWER_CHUNK, ANSWER_DESTS };
+enum answer_kind { ANSWER_DONE, ANSWER_SETTLED, ANSWER_LOADED, ANSWER_BODY, ANSWER_CHUNK, ANSWER_DESTS,
+	ANSWER_NOTES };
 
 /* A result on its way back through the loop. */
 struct answer {
@@ -20,6 +21,7 @@ struct answer {
 	store_body_fn		*bodied;
 	store_chunk_fn		*chunked;
 	store_dests_fn		*dested;
+	store_notes_fn		*noted;
 	struct store_spool	*spool;		/* no call if aborted meanwhile */
 	int			 number;	/* gone, more */
 	int64_t			 next_due;
@@ -27,6 +29,7 @@ struct answer {
 	struct store_body	*body;
 	char			*bytes;
 	struct store_dest	*dests;
+	struct store_note	*notes;
 	size_t			 n;
 };
 STAILQ_HEAD(answers, answer);
@@ -38,6 +41,8 @@ struct memory_store {
 	struct store_message	**messages;	/* by id; bodies kept in memory here */
 	size_t			 n, cap;
 	int64_t			 next_rcpt;
+	struct memory_note	*notes;
+	size_t			 nnotes;
 	STAILQ_HEAD(, store_spool) dead;	/* aborted, answers may still name them */
 };
 
@@ -71,5 +76,11 @@ void	memory_body(struct store *, uint64_t message, store_body_fn *, void *arg);
 void	memory_read(struct store *, struct store_body *, uint64_t offset, size_t n,
 	    store_chunk_fn *, void *arg);
 void	memory_dests(struct store *, store_dests_fn *, void *arg);
+
+/* memory_note.c */
+void	memory_note_put(struct store *, const char *key, const char *value, store_done_fn *,
+	    void *arg);
+void	memory_notes(struct store *, const char *prefix, store_notes_fn *, void *arg);
+void	memory_note_fini(struct memory_store *);
 
 #endif

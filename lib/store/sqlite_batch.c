@@ -28,6 +28,8 @@ static const struct op_class {
 	[OP_ABORT] = { store_run_abort, 0, 0 },
 	[OP_SWEEP] = { store_run_sweep, 1, 1 },
 	[OP_REPORT] = { store_run_report, 0, 0 },
+	[OP_NOTE] = { store_run_note, 1, 1 },
+	[OP_NOTES] = { store_run_notes, 1, 1 },
 };
 
 /* ---- the state of the database ---- */
@@ -97,7 +99,13 @@ give_reserve(struct sqlite_store *s)
 	if (!s->reserve_given)
 		store_space_reserve_give(s->db.dir);
 	s->reserve_given = 1;
+}
+
+static void
+note_full(struct sqlite_store *s)
+{
 	s->low = 1;
+	s->full_at = clock_mono_ms();
 }
 
 static void
@@ -107,7 +115,8 @@ broken(struct sqlite_store *s, const struct why *why)
 	atomic_store(&s->broken, 1);
 	fail_waiting_puts(s, why);
 	s->nunlinks = 0;
-	s->low |= why->reason == WHY_LOCAL_SPACE;
+	if (why->reason == WHY_LOCAL_SPACE)
+		note_full(s);
 	(void)recover(s);
 }
 
@@ -122,9 +131,10 @@ store_batch_checkpoint(struct sqlite_store *s, int64_t frames)
 	if (store_db_checkpoint(&s->db, s->low && !s->reserve_given, &why) == RUN_DONE)
 		return;
 	/* No room to move it to: it is safe where it is, and nobody waits for this. */
-	if (why.reason == WHY_LOCAL_SPACE)
+	if (why.reason == WHY_LOCAL_SPACE) {
+		note_full(s);
 		give_reserve(s);
-	else
+	} else
 		broken(s, &why);
 }
 

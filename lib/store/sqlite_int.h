@@ -73,7 +73,7 @@ int64_t		 store_db_free_bytes(struct store_db *);
 
 enum store_op_kind {
 	OP_PUT, OP_SETTLE, OP_LOAD, OP_FETCH, OP_LIST, OP_BODY, OP_READ, OP_DESTS, OP_APPEND,
-	OP_ABORT, OP_SWEEP, OP_REPORT, OP__COUNT
+	OP_ABORT, OP_SWEEP, OP_REPORT, OP_NOTE, OP_NOTES, OP__COUNT
 };
 
 struct store_op {
@@ -144,6 +144,16 @@ struct store_op {
 		struct {
 			struct store_sweep	*sweep;
 		} sweep;
+		struct {
+			char			*key, *value;	/* NULL: removed */
+			store_done_fn		*done;
+		} note;
+		struct {
+			char			*prefix, *texts;
+			struct store_note	*notes;
+			size_t			 n;
+			store_notes_fn		*done;
+		} notes;
 	} u;
 };
 STAILQ_HEAD(store_op_list, store_op);
@@ -185,7 +195,7 @@ struct sqlite_store {
 	size_t			 nunlinks, unlinks_cap;
 	int64_t			*bad;		/* recipient rows that cannot even be held */
 	size_t			 nbad;
-	int64_t			 recovered_at, swept_at, measured_at;	/* mono ms */
+	int64_t			 recovered_at, swept_at, measured_at, full_at;	/* mono ms */
 	int			 reserve_given;
 	int			 low;		/* space is short: checkpoint after each batch */
 	unsigned		 recoveries;	/* failed in a row */
@@ -204,6 +214,16 @@ enum store_run	store_run_append(struct sqlite_store *, struct store_op *);
 enum store_run	store_run_abort(struct sqlite_store *, struct store_op *);
 enum store_run	store_run_sweep(struct sqlite_store *, struct store_op *);
 enum store_run	store_run_report(struct sqlite_store *, struct store_op *);
+
+/* sqlite_note.c */
+enum store_run	store_run_note(struct sqlite_store *, struct store_op *);
+enum store_run	store_run_notes(struct sqlite_store *, struct store_op *);
+void		store_note_reset(struct store_op *);	/* of OP_NOTES */
+void		store_note_deliver(struct store_op *);
+void		store_notes_deliver(struct store_op *);
+void		store_note_put(struct store *, const char *key, const char *value, store_done_fn *,
+		    void *arg);
+void		store_notes(struct store *, const char *prefix, store_notes_fn *, void *arg);
 
 /* One message with its recipients; existing = 1 if the id was there already. */
 enum store_run	store_put_rows(struct sqlite_store *, struct store_message *,

@@ -101,6 +101,10 @@ store_op_reset(struct store_op *op)
 	case OP_SETTLE:
 		op->u.settle.gone = 0;
 		break;
+	case OP_NOTES:
+		store_note_reset(op);
+		break;
+	case OP_NOTE:
 	case OP_PUT:
 	case OP_READ:
 	case OP_APPEND:
@@ -201,6 +205,7 @@ static void (*const deliver[OP__COUNT])(struct store_op *) = {
 	[OP_PUT] = deliver_put, [OP_SETTLE] = deliver_settle, [OP_LOAD] = deliver_load,
 	[OP_FETCH] = deliver_load, [OP_LIST] = deliver_load, [OP_BODY] = deliver_body,
 	[OP_READ] = deliver_read, [OP_DESTS] = deliver_dests, [OP_APPEND] = deliver_append,
+	[OP_NOTE] = store_note_deliver, [OP_NOTES] = store_notes_deliver,
 	[OP_ABORT] = deliver_abort, [OP_SWEEP] = deliver_sweep, [OP_REPORT] = deliver_report,
 };
 

@@ -26,6 +26,8 @@ static const struct {
 	{ "PRAGMA trusted_schema = OFF", "PRAGMA trusted_schema", "0", 0 },
 };
 
+#define NOTE_TABLE	"CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+
 /*
  * Recipients of one message have consecutive ids, which the message row names:
  * that saves an index over recipients. recipient_due alone answers "which
@@ -50,12 +52,19 @@ static const char tables[] =
     "CREATE TABLE counter (id INTEGER PRIMARY KEY, next INTEGER NOT NULL) STRICT;"
     "INSERT INTO counter VALUES (1, 1);"
     "PRAGMA application_id = 1917614436;"
-    "PRAGMA user_version = 1;"
+    NOTE_TABLE
+    "PRAGMA user_version = 2;"
     "COMMIT;";
+
+/* From version i + 1 to the next. */
+static const char *const migrations[] = {
+	"BEGIN;" NOTE_TABLE "PRAGMA user_version = 2; COMMIT;",
+};
 
 _Static_assert(STORE_APPLICATION_ID == 1917614436, "as in the text above");
 _Static_assert(STORE_PAGE_SIZE == 4096, "as in the table above");
-_Static_assert(STORE_SCHEMA_VERSION == 1, "as in the text above");
+_Static_assert(STORE_SCHEMA_VERSION == 2, "as in the text above");
+_Static_assert(LENGTH(migrations) == STORE_SCHEMA_VERSION - 1, "a step from every version");
 
 static int
 fail(sqlite3 *conn, struct why *why, const char *doing)
@@ -117,7 +126,7 @@ set_pragmas(sqlite3 *conn, struct why *why)
 	return 0;
 }
 
-/* 1 = ours, 0 = an empty file, -1 = hands off. */
+/* Its version if it is ours, 0 = an empty file, -1 = hands off. */
 static int
 identify(sqlite3 *conn, struct why *why)
 {
@@ -136,7 +145,16 @@ identify(sqlite3 *conn, struct why *why)
 		    " relayd; this one knows %d", (long long)version, STORE_SCHEMA_VERSION);
 	if (version < 1)
 		return why_set(why, WHY_CORRUPT, "queue.db has schema %lld", (long long)version);
-	return 1;
+	return (int)version;
+}
+
+static int
+migrate(sqlite3 *conn, int version, struct why *why)
+{
+	for (; version < STORE_SCHEMA_VERSION; version++)
+		if (sqlite3_exec(conn, migrations[version - 1], NULL, NULL, NULL) != SQLITE_OK)
+			return fail(conn, why, "bring the schema up to date");
+	return 0;
 }
 
 int
@@ -152,7 +170,7 @@ store_schema_prepare(sqlite3 *conn, struct why *why)
 	if ((ours = identify(conn, why)) == -1 || set_pragmas(conn, why) == -1)
 		return -1;
 	if (ours)
-		return 0;
+		return migrate(conn, ours, why);
 	if (sqlite3_exec(conn, tables, NULL, NULL, NULL) != SQLITE_OK)
 		return fail(conn, why, "create");
 	return 0;

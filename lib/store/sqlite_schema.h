@@ -9,11 +9,11 @@
 #include "lib/base/why.h"
 
 #define STORE_PAGE_SIZE		4096	/* measured: cheapest for 4 KiB bodies */
-#define STORE_SCHEMA_VERSION	1	/* PRAGMA user_version */
+#define STORE_SCHEMA_VERSION	2	/* PRAGMA user_version */
 #define STORE_APPLICATION_ID	0x724c7964	/* "rLyd" */
 
-/* Sets and reads back every pragma; makes the tables in an empty file; refuses a newer or
- * foreign schema untouched. 0, or -1 and *why. */
+/* Sets and reads back every pragma; makes the tables in an empty file, brings an older
+ * schema up to date; refuses a newer or foreign one untouched. 0, or -1 and *why. */
 int	store_schema_prepare(sqlite3 *, struct why *);
 /* The first recipient id that no row bears and none was ever promised. */
 int	store_schema_next_rcpt(sqlite3 *, int64_t *, struct why *);

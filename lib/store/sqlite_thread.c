@@ -20,6 +20,7 @@
 #define WAL_FRAMES_IDLE		256	/* 1 MiB: checkpoint when nothing else is to do */
 #define IDLE_MS			500
 #define TICK_MS			60000
+#define FULL_MS			60000	/* after a write found no space */
 #define SWEEP_MS		(3600 * 1000)
 
 /* ---- hand-over ---- */
@@ -69,8 +70,10 @@ measure(struct sqlite_store *s)
 	if (s->measured_at != 0 && now - s->measured_at < 1000)
 		return;
 	s->measured_at = now;
-	s->low = store_space_free(s->db.dir, &bytes, &inodes) == 0 &&
-	    bytes < s->min_free_bytes + 2 * STORE_RESERVE_BYTES;
+	/* A quota may be met where the file system has plenty. */
+	s->low = (s->full_at != 0 && now - s->full_at < FULL_MS) ||
+	    (store_space_free(s->db.dir, &bytes, &inodes) == 0 &&
+	    bytes < s->min_free_bytes + 2 * STORE_RESERVE_BYTES);
 	if (s->db.conn != NULL)
 		atomic_store(&s->free_in_db, store_db_free_bytes(&s->db));
 }

@@ -17,6 +17,8 @@
 #include "lib/base/why.h"
 
 #define STORE_INLINE_MAX	65536	/* larger bodies live in a spool file */
+#define STORE_NOTE_KEY_MAX	128	/* bytes */
+#define STORE_NOTE_MAX		1024
 
 struct event_base;
 struct store;
@@ -94,6 +96,11 @@ struct store_dest {
 	int64_t		 due;		/* earliest, Unix ms */
 };
 
+/* A small value that a stage above keeps with the queue: "exception/EX-7" -> "uses=3". */
+struct store_note {
+	const char	*key, *value;
+};
+
 struct store_param {
 	const char		*directory;	/* created if missing, 0700 */
 	struct event_base	*base;
@@ -114,6 +121,7 @@ typedef void store_load_fn(void *arg, const struct why *, struct store_message *
     int more, int64_t next_due);
 typedef void store_body_fn(void *arg, const struct why *, struct store_body *);	/* reference is the callee's */
 typedef void store_dests_fn(void *arg, const struct why *, const struct store_dest *, size_t n);
+typedef void store_notes_fn(void *arg, const struct why *, const struct store_note *, size_t n);	/* borrowed */
 typedef void store_chunk_fn(void *arg, const struct why *, const char *, size_t n);	/* borrowed; 0 = end */
 
 struct store_spool;	/* a large body while it arrives */
@@ -141,6 +149,12 @@ struct store_ops {
 	/* n bytes from offset of a file body. */
 	void	(*read)(struct store *, struct store_body *, uint64_t offset, size_t n, store_chunk_fn *, void *arg);
 	void	(*dests)(struct store *, store_dests_fn *, void *arg);
+	/*
+	 * Notes. Both texts are copied; NULL removes. Calls of one turn of the loop are in one
+	 * transaction as a rule, so what is noted right before a settle is durable with it.
+	 */
+	void	(*note_put)(struct store *, const char *key, const char *value, store_done_fn *, void *arg);
+	void	(*notes)(struct store *, const char *prefix, store_notes_fn *, void *arg);
 	/* Large bodies while they arrive. append: the callback tells when to send more (back-pressure). */
 	struct store_spool *(*spool_new)(struct store *);
 	void	(*spool_append)(struct store_spool *, const void *, size_t, store_done_fn *, void *arg);

@@ -67,6 +67,21 @@ count_usable(const struct dns_tlsa_set *set)
 	return n;
 }
 
+/* Would the usual settings have refused this handshake? Of those that weak-tls lowers. */
+static int
+handshake_is_weak(SSL *ssl)
+{
+	EVP_PKEY *key = NULL;
+	int weak;
+
+	weak = SSL_version(ssl) < TLS1_2_VERSION ||
+	    (SSL_version(ssl) == TLS1_2_VERSION && !SSL_get_secure_renegotiation_support(ssl));
+	if (SSL_get_peer_tmp_key(ssl, &key) == 1)
+		weak |= EVP_PKEY_get_security_bits(key) < 112;
+	EVP_PKEY_free(key);
+	return weak;
+}
+
 void
 tls_facts_read(SSL *ssl, const struct tls_client *client, const struct tls_want *want,
     struct tls_facts *f)
@@ -85,6 +100,7 @@ tls_facts_read(SSL *ssl, const struct tls_client *client, const struct tls_want 
 	f->version = SSL_version(ssl);
 	str_copy(f->protocol, SSL_get_version(ssl), sizeof f->protocol);
 	str_copy(f->cipher, SSL_get_cipher_name(ssl), sizeof f->cipher);
+	f->weak = handshake_is_weak(ssl);
 	f->dane_usable = count_usable(&want->tlsa);
 	if (leaf == NULL || store == NULL)
 		return;

@@ -72,21 +72,32 @@ host_matches(X509 *leaf, const char *host, struct tls_facts *f)
 	return ok;
 }
 
+static long
+verify_at(X509_STORE *store, X509 *leaf, STACK_OF(X509) *chain, enum tls_level level)
+{
+	X509_STORE_CTX *x = X509_STORE_CTX_new();
+	long error = X509_V_ERR_UNSPECIFIED;
+
+	if (x != NULL && X509_STORE_CTX_init(x, store, leaf, chain) &&
+	    X509_STORE_CTX_set_default(x, "ssl_server")) {
+		bound(x, level);
+		error = verify(x);
+	}
+	X509_STORE_CTX_free(x);
+	return error;
+}
+
 void
 tls_judge_pkix(X509_STORE *store, X509 *leaf, STACK_OF(X509) *chain, const struct tls_want *want,
     struct tls_facts *f)
 {
-	X509_STORE_CTX *x = X509_STORE_CTX_new();
+	int lowered = want->min_version != 0 && want->min_version < TLS_V1_2;
 
-	f->pkix_error = X509_V_ERR_UNSPECIFIED;
-	if (x != NULL && X509_STORE_CTX_init(x, store, leaf, chain) &&
-	    X509_STORE_CTX_set_default(x, "ssl_server")) {
-		bound(x, want->min_version != 0 && want->min_version < TLS_V1_2 ?
-		    TLS_LEVEL_WEAK : TLS_LEVEL_PKIX);
-		f->pkix_error = verify(x);
-	}
-	X509_STORE_CTX_free(x);
+	f->pkix_error = verify_at(store, leaf, chain, lowered ? TLS_LEVEL_WEAK : TLS_LEVEL_PKIX);
 	f->pkix_chain = f->pkix_error == X509_V_OK;
+	if (lowered && f->pkix_chain &&
+	    verify_at(store, leaf, chain, TLS_LEVEL_PKIX) != X509_V_OK)
+		f->weak = 1;
 	f->pkix_name = host_matches(leaf, want->host, f);
 }
 

@@ -35,6 +35,7 @@ struct tls_facts {
 	int	version;		/* SSL_version() */
 	char	protocol[16];		/* "TLSv1.3" */
 	char	cipher[64];
+	int	weak;			/* 1: only what weak-tls lets through made this possible */
 	/* PKIX, always evaluated against the trust store and names */
 	int	pkix_chain;		/* 1: chain to the trust store, dates, purposes ok */
 	int	pkix_name;		/* 1: host is a DNS-ID (never CN), "[ip]" an iPAddress */

@@ -9,5 +9,10 @@ const struct verb *const verbs[] = {
 	&cmd_queue_flush,
 	&cmd_dest_list,
 	&cmd_dest_show,
+	&cmd_exception_list,
+	&cmd_exception_show,
+	&cmd_history_list,
+	&cmd_history_show,
+	&cmd_history_accept,
 	NULL,
 };

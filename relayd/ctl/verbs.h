@@ -11,6 +11,11 @@ extern const struct verb cmd_queue_show;
 extern const struct verb cmd_queue_flush;
 extern const struct verb cmd_dest_list;
 extern const struct verb cmd_dest_show;
+extern const struct verb cmd_exception_list;
+extern const struct verb cmd_exception_show;
+extern const struct verb cmd_history_list;
+extern const struct verb cmd_history_show;
+extern const struct verb cmd_history_accept;
 
 extern const struct verb *const verbs[];	/* ends with NULL */
 

@@ -207,6 +207,28 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	proc_notify_ready("relaying");
 }
 
+/* Log rotation: the children may live in a chroot, so the new file is opened for them. */
+static void
+on_usr1(evutil_socket_t sig, short what, void *arg)
+{
+	struct parent *p = arg;
+	struct child *children[] = { p->smtp, p->policy };
+	int fd;
+
+	if (p->conf->log.target != LOG_TO_FILE)
+		return;
+	for (size_t i = 0; i <= LENGTH(children); i++) {
+		if ((fd = log_file_open(p->conf->log.file)) == -1) {
+			log_err("%s cannot be opened again: %s", p->conf->log.file, strerror(errno));
+			return;
+		}
+		if (i < LENGTH(children))
+			child_send(children[i], IPC_LOG, NULL, 0, fd);
+		else
+			log_adopt(fd);
+	}
+}
+
 static void
 on_chld(evutil_socket_t sig, short what, void *arg)
 {
@@ -291,6 +313,7 @@ parent_main(const char *conf_path, struct conf *conf)
 	add_signal(&p, SIGINT, on_term);
 	add_signal(&p, SIGHUP, on_hup);
 	add_signal(&p, SIGCHLD, on_chld);
+	add_signal(&p, SIGUSR1, on_usr1);
 	p.smtp = child_new(p.base, "smtp", &child_events, &p);
 	p.policy = child_new(p.base, "policy", &child_events, &p);
 	child_start(p.policy);

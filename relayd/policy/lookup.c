@@ -125,6 +125,7 @@ on_tlsa(void *arg, const struct dns_tlsa_result *r)
 	case DNS_NODATA:
 	case DNS_NXDOMAIN:
 		p->tlsa_state = PLAN_TLSA_NONE;
+		p->tlsa_denied = r->denied;
 		break;
 	case DNS_FAILED:
 	case DNS_BOGUS:
@@ -285,6 +286,7 @@ on_sts(void *arg, const struct sts_result *r)
 	s->from_cache = r->from_cache;
 	s->expires = r->expires;
 	s->why = r->why;
+	s->withdrawn = r->has_policy && r->policy.mode == STS_MODE_NONE;
 	if (r->has_policy) {
 		s->npatterns = r->policy.npatterns < PLAN_PATTERNS_MAX ? r->policy.npatterns : PLAN_PATTERNS_MAX;
 		s->patterns = must_calloc(s->npatterns, sizeof *s->patterns);

@@ -18,6 +18,7 @@
 #include "lib/conf/conf.h"
 #include "lib/io/chan.h"
 #include "lib/ipc/ipc.h"
+#include "relayd/policy/annals.h"
 #include "relayd/policy/lookup.h"
 #include "relayd/role.h"
 
@@ -42,6 +43,7 @@ struct policy {
 	struct dns_range	*range;
 	struct dns_resolver	*resolver;
 	struct sts_cache	*cache;
+	struct annals		*annals;
 	struct sts_fetcher	*fetcher;
 	struct sts_engine	*sts;
 	struct lookup_tools	 tools;
@@ -68,14 +70,18 @@ on_evidence(void *arg, const struct plan_evidence *e)
 {
 	struct question *q = arg;
 	struct policy *p = q->policy;
+	struct plan_evidence full;
 	struct buf b;
 
 	q->lookup = NULL;		/* it frees itself behind this call */
+	plan_evidence_copy(&full, e);
+	annals_recall(p->annals, &full);
 	buf_init(&b);
-	ipc_evidence_put(&b, e);
+	ipc_evidence_put(&b, &full);
 	if (p->chan != NULL)
 		io_chan_send(p->chan, IPC_EVIDENCE, q->request, buf_data(&b), buf_len(&b), -1);
 	buf_fini(&b);
+	plan_evidence_fini(&full);
 	question_free(p, q);
 }
 
@@ -96,25 +102,68 @@ ask(struct policy *p, struct question *q)
 	    q);
 }
 
-static void
-on_frame(void *arg, const struct io_frame *f)
+static int
+take_question(struct policy *p, const struct io_frame *f)
 {
-	struct policy *p = arg;
 	struct question *q;
 	struct ipc_ask question;
 
-	if (f->fd != -1)
-		close(f->fd);
-	if (f->type != IPC_ASK || ipc_ask_get(f->data, f->len, &question) == -1) {
-		log_warning("a message of smtp cannot be read; dropped");
-		return;
-	}
+	if (ipc_ask_get(f->data, f->len, &question) == -1)
+		return -1;
 	q = must_calloc(1, sizeof *q);
 	q->policy = p;
 	q->request = f->request;
 	q->ask = question;
 	TAILQ_INSERT_TAIL(&p->questions, q, link);
 	ask(p, q);
+	return 0;
+}
+
+static int
+take_proven(struct policy *p, const struct io_frame *f)
+{
+	struct ipc_proven proven;
+
+	if (ipc_proven_get(f->data, f->len, &proven) == -1)
+		return -1;
+	annals_note(p->annals, &proven);
+	return 0;
+}
+
+static int
+take_history_ask(struct policy *p, const struct io_frame *f)
+{
+	struct ipc_history_ask asked;
+	struct ipc_history answer;
+	struct buf b;
+
+	if (ipc_history_ask_get(f->data, f->len, &asked) == -1)
+		return -1;
+	annals_answer(p->annals, &asked, &answer);
+	buf_init(&b);
+	ipc_history_put(&b, &answer);
+	io_chan_send(p->chan, IPC_HISTORY, f->request, buf_data(&b), buf_len(&b), -1);
+	buf_fini(&b);
+	ipc_history_fini(&answer);
+	return 0;
+}
+
+/* From smtp; what it does not send has no row. */
+static int (*const takers[IPC_POLICY__COUNT])(struct policy *, const struct io_frame *) = {
+	[IPC_ASK] = take_question,
+	[IPC_PROVEN] = take_proven,
+	[IPC_HISTORY_ASK] = take_history_ask,
+};
+
+static void
+on_frame(void *arg, const struct io_frame *f)
+{
+	struct policy *p = arg;
+
+	if (f->fd != -1)
+		close(f->fd);
+	if (f->type >= LENGTH(takers) || takers[f->type] == NULL || takers[f->type](p, f) == -1)
+		log_warning("a message of smtp cannot be read; dropped");
 }
 
 static void
@@ -236,6 +285,7 @@ build(struct policy *p)
 		.refresh_ms = conf->sts.refresh };
 	struct why why;
 
+	annals_keep(p->annals, conf->delivery.history);
 	p->range = make_range(conf);
 	if ((p->resolver = make_resolver(p, &why)) == NULL ||
 	    (p->fetcher = make_fetcher(p, &why)) == NULL)
@@ -321,6 +371,8 @@ on_start(void *arg)
 	p->cache = sts_cache_open(path, &why);
 	if (!sts_cache_ok(p->cache))
 		log_err("%s: %s; destinations with MTA-STS wait", path, why.text);
+	str_fmt(path, sizeof path, "%s/history.db", role_directory(p->role));
+	p->annals = annals_open(p->base, path);
 	build(p);
 	p->started = 1;
 	if (p->peer_fd != -1)
@@ -346,6 +398,7 @@ on_end(void *arg)
 	if (p->started) {
 		demolish(p);
 		sts_cache_close(&p->cache);
+		annals_close(&p->annals);
 	}
 	conf_free(&p->conf);
 }

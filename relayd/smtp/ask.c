@@ -15,12 +15,17 @@
 #include "lib/io/chan.h"
 #include "lib/ipc/ipc.h"
 
+#define HISTORY_SECONDS	5
+
 struct ask_wait {
 	TAILQ_ENTRY(ask_wait)	 link;
 	struct ask		*owner;
 	uint32_t		 request;
-	struct ipc_ask		 question;
-	ask_fn			*fn;
+	uint16_t		 type;		/* of the question, and how it is written */
+	struct buf		 frame;
+	char			 domain[DNS_NAME_MAX];
+	ask_fn			*fn;		/* one of the two */
+	ask_history_fn		*history_fn;
 	void			*arg;
 	struct event		 ev_deadline;
 	struct timeval		 wait;
@@ -35,15 +40,32 @@ struct ask {
 };
 
 static void
+wait_free(struct ask_wait *w)
+{
+	TAILQ_REMOVE(&w->owner->open, w, link);
+	event_del(&w->ev_deadline);
+	buf_fini(&w->frame);
+	free(w);
+}
+
+static void
 answer(struct ask_wait *w, const struct plan_evidence *e)
 {
 	ask_fn *fn = w->fn;
 	void *arg = w->arg;
 
-	TAILQ_REMOVE(&w->owner->open, w, link);
-	event_del(&w->ev_deadline);
-	free(w);
+	wait_free(w);
 	fn(arg, e);
+}
+
+static void
+answer_history(struct ask_wait *w, const struct ipc_history *h)
+{
+	ask_history_fn *fn = w->history_fn;
+	void *arg = w->arg;
+
+	wait_free(w);
+	fn(arg, h);
 }
 
 /* Nothing is known: every state of the evidence says so by being zero. */
@@ -51,8 +73,14 @@ static void
 answer_unknown(struct ask_wait *w, const char *text)
 {
 	struct plan_evidence e = { 0 };
+	struct ipc_history h = { 0 };
 
-	str_copy(e.domain, w->question.domain, sizeof e.domain);
+	if (w->history_fn != NULL) {
+		why_set(&h.why, WHY_POLICY_UNAVAILABLE, "%s", text);
+		answer_history(w, &h);
+		return;
+	}
+	str_copy(e.domain, w->domain, sizeof e.domain);
 	why_set(&e.why, WHY_POLICY_UNAVAILABLE, "%s", text);
 	answer(w, &e);
 }
@@ -77,24 +105,49 @@ find(struct ask *a, uint32_t request)
 	return NULL;
 }
 
+/* Late answers are dropped, and so is one for another domain. */
+static int
+take_evidence(struct ask *a, const struct io_frame *f)
+{
+	struct ask_wait *w = find(a, f->request);
+	struct plan_evidence e;
+
+	if (ipc_evidence_get(f->data, f->len, &e) == -1)
+		return -1;
+	if (w != NULL && w->fn != NULL && strcmp(w->domain, e.domain) == 0)
+		answer(w, &e);
+	plan_evidence_fini(&e);
+	return 0;
+}
+
+static int
+take_history(struct ask *a, const struct io_frame *f)
+{
+	struct ask_wait *w = find(a, f->request);
+	struct ipc_history h;
+
+	if (ipc_history_get(f->data, f->len, &h) == -1)
+		return -1;
+	if (w != NULL && w->history_fn != NULL)
+		answer_history(w, &h);
+	ipc_history_fini(&h);
+	return 0;
+}
+
 static void
 on_frame(void *arg, const struct io_frame *f)
 {
 	struct ask *a = arg;
-	struct plan_evidence e;
-	struct ask_wait *w;
+	int rc = -1;
 
 	if (f->fd != -1)
 		close(f->fd);
-	if (f->type != IPC_EVIDENCE || ipc_evidence_get(f->data, f->len, &e) == -1) {
+	if (f->type == IPC_EVIDENCE)
+		rc = take_evidence(a, f);
+	else if (f->type == IPC_HISTORY)
+		rc = take_history(a, f);
+	if (rc == -1)
 		log_warning("a message of the policy worker cannot be read; dropped");
-		return;
-	}
-	/* Late answers are dropped, and so is one for another domain. */
-	w = find(a, f->request);
-	if (w != NULL && strcmp(w->question.domain, e.domain) == 0)
-		answer(w, &e);
-	plan_evidence_fini(&e);
 }
 
 static void
@@ -111,14 +164,9 @@ static const struct io_chan_events chan_events = { .frame = on_frame, .closed = 
 static void
 put(struct ask *a, const struct ask_wait *w)
 {
-	struct buf b;
-
-	if (a->chan == NULL)
-		return;
-	buf_init(&b);
-	ipc_ask_put(&b, &w->question);
-	io_chan_send(a->chan, IPC_ASK, w->request, buf_data(&b), buf_len(&b), -1);
-	buf_fini(&b);
+	if (a->chan != NULL)
+		io_chan_send(a->chan, w->type, w->request, buf_data(&w->frame),
+		    buf_len(&w->frame), -1);
 }
 
 void
@@ -132,28 +180,70 @@ ask_connect(struct ask *a, int fd)
 		put(a, w);
 }
 
-struct ask_wait *
-ask_domain(struct ask *a, const char *domain, const struct plan_via *via, int fresh, ask_fn *fn,
-    void *arg)
+static struct ask_wait *
+wait_new(struct ask *a, uint16_t type, const char *domain, void *arg)
 {
 	struct ask_wait *w = must_calloc(1, sizeof *w);
 
 	w->owner = a;
 	w->request = ++a->next;
-	str_copy(w->question.domain, domain, sizeof w->question.domain);
-	w->question.fresh = fresh;
-	if (via != NULL) {
-		w->question.nhops = via->nhops;
-		memcpy(w->question.hops, via->hops, via->nhops * sizeof *via->hops);
-	}
-	w->fn = fn;
+	w->type = type;
+	buf_init(&w->frame);
+	str_copy(w->domain, domain, sizeof w->domain);
 	w->arg = arg;
-	w->wait = a->deadline;
 	event_assign(&w->ev_deadline, a->base, -1, 0, on_deadline, w);
-	event_add(&w->ev_deadline, &w->wait);
 	TAILQ_INSERT_TAIL(&a->open, w, link);
+	return w;
+}
+
+struct ask_wait *
+ask_domain(struct ask *a, const char *domain, const struct plan_via *via, int fresh, ask_fn *fn,
+    void *arg)
+{
+	struct ask_wait *w = wait_new(a, IPC_ASK, domain, arg);
+	struct ipc_ask question = { .fresh = fresh };
+
+	str_copy(question.domain, domain, sizeof question.domain);
+	if (via != NULL) {
+		question.nhops = via->nhops;
+		memcpy(question.hops, via->hops, via->nhops * sizeof *via->hops);
+	}
+	ipc_ask_put(&w->frame, &question);
+	w->fn = fn;
+	w->wait = a->deadline;
+	event_add(&w->ev_deadline, &w->wait);
 	put(a, w);
 	return w;
+}
+
+struct ask_wait *
+ask_history(struct ask *a, const struct ipc_history_ask *question, ask_history_fn *fn, void *arg)
+{
+	struct ask_wait *w = wait_new(a, IPC_HISTORY_ASK, question->domain, arg);
+
+	ipc_history_ask_put(&w->frame, question);
+	w->history_fn = fn;
+	w->wait = (struct timeval){ HISTORY_SECONDS, 0 };
+	event_add(&w->ev_deadline, &w->wait);
+	put(a, w);
+	return w;
+}
+
+void
+ask_tell_proven(struct ask *a, const char *domain, const char *host,
+    const struct plan_shown *shown)
+{
+	struct ipc_proven p = { .shown = *shown };
+	struct buf b;
+
+	if (a->chan == NULL)
+		return;
+	str_copy(p.domain, domain, sizeof p.domain);
+	str_copy(p.host, host, sizeof p.host);
+	buf_init(&b);
+	ipc_proven_put(&b, &p);
+	io_chan_send(a->chan, IPC_PROVEN, 0, buf_data(&b), buf_len(&b), -1);
+	buf_fini(&b);
 }
 
 void
@@ -162,11 +252,8 @@ ask_cancel(struct ask_wait **wp)
 	struct ask_wait *w = *wp;
 
 	*wp = NULL;
-	if (w == NULL)
-		return;
-	TAILQ_REMOVE(&w->owner->open, w, link);
-	event_del(&w->ev_deadline);
-	free(w);
+	if (w != NULL)
+		wait_free(w);
 }
 
 struct ask *

@@ -8,8 +8,11 @@
 #define SMTP_ASK_H
 
 #include "lib/plan/decide.h"
+#include "lib/plan/shown.h"
 
 struct ask;
+struct ipc_history;
+struct ipc_history_ask;
 struct event_base;
 
 /* The evidence is borrowed for the call. why is set if there is none. */
@@ -26,5 +29,16 @@ struct ask_wait;
 struct ask_wait	*ask_domain(struct ask *, const char *domain, const struct plan_via *via,
 		    int fresh, ask_fn *, void *arg);
 void		 ask_cancel(struct ask_wait **);
+
+/*
+ * The same for a question about the TLS history; the answer is borrowed for
+ * the call. It waits no longer than a person does.
+ */
+typedef void ask_history_fn(void *arg, const struct ipc_history *);
+struct ask_wait	*ask_history(struct ask *, const struct ipc_history_ask *, ask_history_fn *,
+		    void *arg);
+/* Tells the worker what an admitted connection has proven. Lost if the worker is away. */
+void		 ask_tell_proven(struct ask *, const char *domain, const char *host,
+		    const struct plan_shown *);
 
 #endif

@@ -50,7 +50,9 @@ on_input(void *arg)
 		buf_drop(in, used);
 		if (got == MAIL_REPLY_MORE)
 			return;
-		if (got == MAIL_REPLY_BAD)
+		if (got == MAIL_REPLY_BAD && c->state == CLIENT_AUTH)
+			client_failf(c, WHY_PROTOCOL_ERROR, "malformed reply (AUTH)");
+		else if (got == MAIL_REPLY_BAD)
 			client_fail(c, &why);
 		else
 			client_reply(c, &reply, buf_len(in) > 0);
@@ -334,6 +336,7 @@ const char *client_relay(const struct client *c) { return c->relay; }
 const struct tls_facts *client_facts(const struct client *c) { return &c->facts; }
 const struct plan_target *client_target(const struct client *c) { return c->target; }
 const struct plan *client_plan(const struct client *c) { return &c->route->plan; }
+const struct route *client_route(const struct client *c) { return c->route; }
 const struct plan_requirement *client_terms(const struct client *c) { return c->terms; }
 unsigned client_sent(const struct client *c) { return c->sent; }
 int client_spoke(const struct client *c) { return c->spoke; }

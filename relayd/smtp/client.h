@@ -64,6 +64,7 @@ const char			*client_relay(const struct client *);	/* "mx[192.0.2.1]:25" */
 const struct tls_facts		*client_facts(const struct client *);
 const struct plan_target	*client_target(const struct client *);
 const struct plan		*client_plan(const struct client *);
+const struct route		*client_route(const struct client *);
 const struct plan_requirement	*client_terms(const struct client *);	/* what applies here */
 const struct why		*client_refused(const struct client *);	/* monitor mode, else NULL */
 uint64_t			 client_key(const struct client *);	/* plan_requirement_key */

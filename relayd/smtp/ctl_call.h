@@ -48,6 +48,7 @@ struct ctl_call {
 	const struct ctl_verb	*verb;		/* NULL until the request is understood */
 	struct ctl_value	 values[CTL_ARGS_MAX];
 	void			*state;
+	uint32_t		 uid;		/* of the asker */
 	/* the rest is ctl_call.c's and ctlserve.c's */
 	struct io_stream	*stream;
 	void			(*next)(struct ctl_call *);	/* see ctl_call_next */

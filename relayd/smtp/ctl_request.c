@@ -177,9 +177,30 @@ take_word(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct 
 	return ctl_refuse(r, CTL_USAGE, fix, "%s: not known: %.40s", a->key, s == NULL ? "" : s);
 }
 
+/* A backslash is as it is: what is stored is shown again, and escaped then. */
+static int
+take_text(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
+{
+	const char *s = json_string_value(j);
+	size_t n = json_string_length(j);
+	char plain[CTL_LINE_MAX + 1], shown[4 * sizeof plain];
+
+	if (s == NULL || n == 0 || n > CTL_LINE_MAX || strlen(s) != n)
+		return ctl_refuse(r, CTL_USAGE, NULL, "%s: a text of 1 to %d octets is wanted",
+		    a->key, CTL_LINE_MAX);
+	(void)str_copy(plain, s, sizeof plain);
+	for (char *p = plain; (p = strchr(p, '\\')) != NULL; )
+		*p = '/';
+	str_escape_to(shown, sizeof shown, plain, n);
+	if (strcmp(shown, plain) != 0)
+		return ctl_refuse(r, CTL_USAGE, NULL, "%s: one printable line is wanted", a->key);
+	(void)str_copy(v->text, s, sizeof v->text);
+	return 0;
+}
+
 static take_fn *const takers[] = {
 	[CTL_FLAG] = take_flag, [CTL_NUMBER] = take_number, [CTL_QID] = take_qid,
-	[CTL_DOMAIN] = take_domain, [CTL_WORD] = take_word,
+	[CTL_DOMAIN] = take_domain, [CTL_WORD] = take_word, [CTL_TEXT] = take_text,
 };
 
 /* Its place among args, or CTL_ARGS_MAX. */

@@ -18,6 +18,7 @@
 #define CTL_ARGS_MAX	8	/* arguments of a verb */
 #define CTL_VERB_CAP	32
 #define CTL_TEXT_CAP	256
+#define CTL_LINE_MAX	200
 #define CTL_VERSION	1
 
 enum ctl_type {
@@ -25,7 +26,8 @@ enum ctl_type {
 	CTL_NUMBER,		/* 0..1000000000 */
 	CTL_QID,		/* a queue id as text */
 	CTL_DOMAIN,		/* any spelling; the value is in A-labels */
-	CTL_WORD		/* one of words */
+	CTL_WORD,		/* one of words */
+	CTL_TEXT		/* one line for people, not empty, at most CTL_LINE_MAX octets */
 };
 
 enum ctl_right { CTL_READ, CTL_CHANGE };
@@ -42,7 +44,7 @@ struct ctl_arg {
 struct ctl_value {
 	int		 given;
 	uint64_t	 number;		/* FLAG 0 or 1, NUMBER, QID, WORD: its index */
-	char		 text[MAIL_DOMAIN_CAP];	/* DOMAIN */
+	char		 text[MAIL_DOMAIN_CAP];	/* DOMAIN, TEXT */
 };
 
 /* Why there is no answer; kinds may be added. */

@@ -10,6 +10,7 @@
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/dest.h"
+#include "relayd/smtp/ledger.h"
 #include "relayd/smtp/sched.h"
 #include "version.h"
 
@@ -61,12 +62,13 @@ add_queue(json_t *o, const struct ctl_house *h)
 }
 
 static size_t
-live_exceptions(const struct conf *conf)
+live_exceptions(const struct sched *s)
 {
+	const struct conf *conf = s->generation->conf;
 	size_t n = 0;
 
 	for (size_t i = 0; i < conf->exceptions.n; i++)
-		n += conf->exceptions.v[i].expires > clock_wall_ms();
+		n += ledger_holds(s->ledger, &conf->exceptions.v[i]) ? 1 : 0;
 	return n;
 }
 
@@ -82,11 +84,13 @@ monitored(const struct conf *conf)
 
 /* What weakens the promise is part of every status. */
 static void
-add_enforcement(json_t *o, const struct conf *conf)
+add_enforcement(json_t *o, const struct sched *s)
 {
+	const struct conf *conf = s->generation->conf;
+
 	set(o, "require", ctl_print_text(conf_level_name(conf->delivery.require)));
 	set(o, "mode", ctl_print_text(conf_mode_name(conf->delivery.mode)));
-	set_number(o, "exceptions", live_exceptions(conf));
+	set_number(o, "exceptions", live_exceptions(s));
 	set_number(o, "monitored_destinations", monitored(conf));
 }
 
@@ -106,7 +110,7 @@ status_step(struct ctl_call *c)
 	if (h->admission != NULL)
 		set_number(o, "sessions", admission_count(h->admission));
 	add_queue(o, h);
-	add_enforcement(o, h->sched->generation->conf);
+	add_enforcement(o, h->sched);
 	ctl_call_line(c, o);
 	ctl_call_end(c, 1, NULL);
 }

@@ -13,6 +13,11 @@ static const struct ctl_verb *const verbs[] = {
 	&ctl_verb_queue_flush,
 	&ctl_verb_dest_list,
 	&ctl_verb_dest_show,
+	&ctl_verb_exception_list,
+	&ctl_verb_exception_show,
+	&ctl_verb_history_list,
+	&ctl_verb_history_show,
+	&ctl_verb_history_accept,
 };
 
 const struct ctl_verb *

@@ -11,6 +11,11 @@ extern const struct ctl_verb ctl_verb_queue_show;
 extern const struct ctl_verb ctl_verb_queue_flush;
 extern const struct ctl_verb ctl_verb_dest_list;
 extern const struct ctl_verb ctl_verb_dest_show;
+extern const struct ctl_verb ctl_verb_exception_list;
+extern const struct ctl_verb ctl_verb_exception_show;
+extern const struct ctl_verb ctl_verb_history_list;
+extern const struct ctl_verb ctl_verb_history_show;
+extern const struct ctl_verb ctl_verb_history_accept;
 
 /* NULL if there is none of this name. */
 const struct ctl_verb	*ctl_verb_find(const char *name);

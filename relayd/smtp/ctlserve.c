@@ -261,6 +261,7 @@ on_accept(void *arg, int fd, const struct sockaddr *sa, socklen_t len)
 	c->peer = peer;
 	ctl_call_init(&c->call, &s->house);
 	c->call.next = on_call_next;
+	c->call.uid = (uint32_t)peer.uid;
 	event_assign(&c->ev_step, s->base, -1, 0, on_step, c);
 	c->call.stream = c->stream = io_stream_new(s->base, fd, &events, c);
 	io_stream_input_max(c->stream, CTL_REQUEST_MAX);

@@ -10,6 +10,7 @@
 #include "lib/base/bug.h"
 #include "lib/base/rand.h"
 #include "relayd/smtp/delivlog.h"
+#include "relayd/smtp/downgrade.h"
 
 #define ADDRESSES_PER_HOST	5	/* HARDENING C6 */
 
@@ -122,6 +123,7 @@ on_ended(void *arg, struct client *c, const struct why *why)
 	}
 	remember(d, why);
 	delivlog_host(plan_of(d)->domain, client_relay(c), client_target(c), client_facts(c), why);
+	downgrade_refused(c, why);
 	next_rung(d, c, why);
 	client_free(&d->client);
 	step(d);

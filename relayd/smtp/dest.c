@@ -10,6 +10,7 @@
 #include "relayd/smtp/ask.h"
 #include "relayd/smtp/delivlog.h"
 #include "relayd/smtp/dest_int.h"
+#include "relayd/smtp/downgrade.h"
 #include "relayd/smtp/outcome.h"
 
 /* ---- failure of the destination as a whole ---- */
@@ -73,7 +74,7 @@ static void
 on_evidence(void *arg, const struct plan_evidence *e)
 {
 	struct dest *d = arg;
-	struct plan_exception exception;
+	struct generation_exceptions exceptions;
 	struct plan_rule rule;
 	struct route *route = route_new();
 	int64_t until;
@@ -81,8 +82,13 @@ on_evidence(void *arg, const struct plan_evidence *e)
 	d->asking = NULL;
 	generation_unref(&d->generation);
 	d->generation = generation_ref(d->s->generation);
-	until = generation_rule(d->generation, d->name, &rule, &exception);
+	until = generation_rule(d->generation, d->s->ledger, d->name, &rule, &exceptions);
 	plan_decide(e, &rule, clock_mono_ms(), &route->plan);
+	if (rule.exception != NULL) {
+		rule.exception = NULL;
+		plan_decide(e, &rule, clock_mono_ms(), &route->bare);
+	}
+	downgrade_decided(&route->plan);
 	if (route->plan.expires > until)
 		route->plan.expires = until;
 	route_unref(&d->route);
@@ -96,17 +102,14 @@ on_evidence(void *arg, const struct plan_evidence *e)
 static void
 ask_policy(struct dest *d)
 {
-	struct plan_exception exception;
-	struct plan_rule rule;
+	const struct plan_via *via = generation_route(d->s->generation, d->name);
 
-	if (d->asking != NULL)
-		return;
-	generation_rule(d->s->generation, d->name, &rule, &exception);
-	d->asking = ask_domain(d->s->ask, d->name, rule.via, d->recheck, on_evidence, d);
+	if (d->asking == NULL)
+		d->asking = ask_domain(d->s->ask, d->name, via, d->recheck, on_evidence, d);
 }
 
-static int
-route_is_fresh(const struct dest *d)
+int
+dest_route_is_fresh(const struct dest *d)
 {
 	return d->route != NULL && d->generation == d->s->generation &&
 	    clock_mono_ms() < d->route->plan.expires;
@@ -167,7 +170,7 @@ run(struct dest *d)
 			sleep_until(d, due_mono(d));
 		return;
 	}
-	if (!route_is_fresh(d)) {
+	if (!dest_route_is_fresh(d)) {
 		ask_policy(d);
 		return;
 	}
@@ -224,6 +227,14 @@ dest_unblock(struct dest *d)
 {
 	queue_backoff_kick(&d->backoff);
 	sched_wake_at(d->s, d, clock_mono_ms());
+}
+
+void
+dest_replan(struct dest *d)
+{
+	ask_cancel(&d->asking);
+	route_unref(&d->route);
+	dest_unblock(d);
 }
 
 /* ---- life ---- */

@@ -31,6 +31,8 @@ void		 dest_on_disk(struct dest *, uint64_t recipients, int64_t due);
 void		 dest_run(struct dest *);
 void		 dest_reload(struct dest *);
 void		 dest_unblock(struct dest *);
+/* Its plan is decided again, now. */
+void		 dest_replan(struct dest *);
 int		 dest_busy(const struct dest *);
 /* For relayctl: recipients known, reason and time (mono ms, 0 = none) of a block. */
 uint64_t	 dest_count(const struct dest *);

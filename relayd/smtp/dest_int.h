@@ -44,6 +44,7 @@ struct dest {
 
 /* dest.c */
 int	dest_blocked(const struct dest *);
+int	dest_route_is_fresh(const struct dest *);
 /* Hands a job whose results are settled to outcome. client: NULL if there was none. */
 void	dest_settle(struct dest *, struct job *, const struct client *);
 /* The destination as a whole failed: one job is charged with it, the others wait. */

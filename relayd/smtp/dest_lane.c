@@ -5,8 +5,12 @@
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/rand.h"
+#include "lib/base/str.h"
 #include "relayd/smtp/dest_int.h"
+#include "relayd/smtp/ledger.h"
+#include "relayd/smtp/downgrade.h"
 
+#define PERMIT_MS	100	/* other messages hold the last uses of an exception */
 #define PATIENCE_MS	50	/* a message that waited so long deserves a connection of its own */
 
 enum lane_state { LANE_WALKING, LANE_IDLE, LANE_FETCHING, LANE_BUSY, LANE_ENDING };
@@ -18,9 +22,44 @@ struct lane {
 	enum lane_state		 state;
 	struct fetch		*fetch;		/* FETCHING: the body that is on its way */
 	unsigned		 carried;
+	char			 exception[64];	/* a use is reserved for the message it has, else "" */
 };
 
 static const struct deliver_events lane_events;
+
+/* ---- what goes out by an exception is counted before it goes (ledger.h) ---- */
+
+/* May one more message go over this connection? */
+static enum ledger_answer
+lane_permit(struct lane *l)
+{
+	const char *id = client_terms(deliver_client(l->deliver))->exception;
+	enum ledger_answer answer = LEDGER_TAKEN;
+
+	if (id[0] != '\0')
+		answer = ledger_reserve(l->dest->s->ledger, id);
+	if (answer == LEDGER_TAKEN)
+		str_copy(l->exception, id, sizeof l->exception);
+	return answer;
+}
+
+static void
+lane_conclude(struct lane *l, int delivered)
+{
+	const struct client *c = deliver_client(l->deliver);
+	struct ledger *ledger = l->dest->s->ledger;
+
+	if (l->exception[0] == '\0')
+		return;
+	if (delivered && c != NULL)
+		ledger_used(ledger, l->exception, client_relay(c),
+		    !route_admits_bare(client_route(c), client_target(c), client_facts(c)));
+	else
+		ledger_give_back(ledger, l->exception);
+	l->exception[0] = '\0';
+}
+
+/* ---- jobs ---- */
 
 static void
 lane_give(struct lane *l, struct job *j)
@@ -38,6 +77,25 @@ struct fetch {
 	struct job	*job;
 };
 
+static int	worn_out(const struct dest *, const struct lane *);
+static void	lane_end(struct lane *);
+
+/* The plan may have changed or run out while the body was on its way. */
+static void
+give_or_return(struct dest *d, struct lane *l, struct job *j)
+{
+	if (l != NULL && dest_route_is_fresh(d) && !worn_out(d, l)) {
+		lane_give(l, j);
+		return;
+	}
+	dest_window_put_back(d, j);
+	if (l == NULL)
+		return;
+	lane_conclude(l, 0);
+	if (worn_out(d, l))
+		lane_end(l);
+}
+
 static void
 on_body(void *arg, const struct why *why, struct store_body *body)
 {
@@ -50,15 +108,14 @@ on_body(void *arg, const struct why *why, struct store_body *body)
 		f.lane->state = LANE_IDLE;
 	}
 	if (body == NULL) {
+		if (f.lane != NULL)
+			lane_conclude(f.lane, 0);
 		job_settle_open(f.job, JOB_DEFERRED, why, NULL);
 		dest_settle(d, f.job, NULL);
 	} else {
 		f.job->msg->body = body;
 		dest_window_heated(d, f.job);
-		if (f.lane != NULL)
-			lane_give(f.lane, f.job);
-		else
-			dest_window_put_back(d, f.job);
+		give_or_return(d, f.lane, f.job);
 	}
 	dest_run(d);
 }
@@ -106,6 +163,7 @@ lane_free(struct dest *d, struct lane *l)
 		d->nwalking--;
 	if (l->fetch != NULL)
 		l->fetch->lane = NULL;
+	lane_conclude(l, 0);
 	deliver_free(&l->deliver);
 	free(l);
 }
@@ -137,6 +195,7 @@ on_lane_ready(void *arg, struct deliver *deliver)
 		d->nwalking--;
 		d->recheck = 0;
 		queue_backoff_success(&d->backoff);
+		downgrade_admitted(d->s->ask, deliver_client(deliver));
 	}
 	l->state = LANE_IDLE;
 	if (worn_out(d, l))
@@ -159,6 +218,7 @@ on_lane_done(void *arg, struct deliver *deliver, struct job *j)
 	struct lane *l = arg;
 	struct dest *d = l->dest;
 
+	lane_conclude(l, any_delivered(j));
 	if (any_delivered(j))
 		queue_backoff_success(&d->backoff);
 	else
@@ -215,18 +275,44 @@ wants_lane(const struct dest *d, int64_t now)
 	return d->nready > d->nlanes || now - oldest->queued >= PATIENCE_MS;
 }
 
+/* 0, or -1: wait, or begin anew with another plan. */
+static int
+feed_lanes(struct dest *d, int64_t now)
+{
+	struct lane *l;
+	int waits = 0;
+
+	TAILQ_FOREACH(l, &d->lanes, link) {
+		if (l->state != LANE_IDLE || d->nready == 0 ||
+		    !queue_backoff_may_start(&d->backoff, now))
+			continue;
+		switch (lane_permit(l)) {
+		case LEDGER_TAKEN:
+			assign(d, l);
+			break;
+		case LEDGER_WAIT:
+			waits = 1;
+			break;
+		case LEDGER_OVER:
+			route_unref(&d->route);
+			d->again = 1;
+			return -1;
+		}
+	}
+	if (waits)
+		sched_wake_at(d->s, d, now + PERMIT_MS);
+	return waits ? -1 : 0;
+}
+
 void
 dest_lane_work(struct dest *d)
 {
 	const struct conf *conf = d->s->generation->conf;
 	int64_t now = clock_mono_ms();
-	struct lane *l;
 
 	queue_backoff_set_max(&d->backoff, (unsigned)conf->delivery.connections_per_destination);
-	TAILQ_FOREACH(l, &d->lanes, link)
-		if (l->state == LANE_IDLE && d->nready > 0 &&
-		    queue_backoff_may_start(&d->backoff, now))
-			assign(d, l);
+	if (feed_lanes(d, now) == -1)
+		return;
 	while (wants_lane(d, now) && d->nlanes < d->backoff.limit &&
 	    queue_backoff_may_start(&d->backoff, now) &&
 	    d->s->lanes < (unsigned)conf->delivery.connections)

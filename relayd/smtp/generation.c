@@ -7,7 +7,9 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
+#include "lib/base/list.h"
 #include "lib/base/str.h"
+#include "relayd/smtp/ledger.h"
 
 static int
 make_servers(struct generation *g, struct why *why)
@@ -123,6 +125,9 @@ fill_exception(const struct conf_exception *from, struct plan_exception *to)
 	memset(to, 0, sizeof *to);
 	str_copy(to->id, from->id, sizeof to->id);
 	to->overrides_published = from->overrides == CONF_OVERRIDES_PUBLISHED;
+	to->hosts = from->hosts.v;
+	to->nhosts = from->hosts.n;
+	to->any_domain = from->domains.n == 0;
 	switch (from->allow) {
 	case CONF_ALLOW_WEAK_TLS:
 		to->allow_weak_tls = 1;
@@ -136,13 +141,36 @@ fill_exception(const struct conf_exception *from, struct plan_exception *to)
 	}
 }
 
+/* Those that hold now, in their order; returns the wall ms at which the first of them ends. */
+static int64_t
+add_exceptions(const struct generation *g, const struct ledger *ledger, const char *domain,
+    struct plan_rule *rule, struct generation_exceptions *to)
+{
+	const struct conf_exception *all[GENERATION_EXCEPTIONS_MAX];
+	const struct plan_exception **last = &rule->exception;
+	int64_t ends = INT64_MAX;
+	size_t n;
+
+	n = conf_exceptions_of(g->conf, domain, clock_wall_ms(), all, LENGTH(all));
+	for (size_t i = 0; i < n; i++) {
+		if (!ledger_holds(ledger, all[i]))
+			continue;
+		fill_exception(all[i], &to->v[i]);
+		*last = &to->v[i];
+		last = &to->v[i].next;
+		if (all[i]->expires < ends)
+			ends = all[i]->expires;
+	}
+	return ends;
+}
+
 int64_t
-generation_rule(const struct generation *g, const char *domain, struct plan_rule *rule,
-    struct plan_exception *exception)
+generation_rule(const struct generation *g, const struct ledger *ledger, const char *domain,
+    struct plan_rule *rule, struct generation_exceptions *exceptions)
 {
 	const struct conf *conf = g->conf;
 	const struct conf_destination *d = conf_destination_of(conf, domain);
-	const struct conf_exception *e = conf_exception_of(conf, domain, clock_wall_ms());
+	int64_t ends;
 
 	memset(rule, 0, sizeof *rule);
 	rule->level = level_of(conf->delivery.require);
@@ -150,25 +178,31 @@ generation_rule(const struct generation *g, const char *domain, struct plan_rule
 	rule->min_version = (int)conf->delivery.min_tls;
 	rule->port = (uint16_t)conf->delivery.port;
 	str_copy(rule->origin, "default", sizeof rule->origin);
+	rule->via = generation_route(g, domain);
 	if (d != NULL) {
 		rule->level = level_of(d->require);
 		rule->from_rule = 1;
 		rule->monitor = d->mode == CONF_MONITOR;
 		str_copy(rule->origin, d->origin, sizeof rule->origin);
-		if (d->via.n > 0)
-			rule->via = &g->vias[d - conf->destinations.v].plan;
 	}
-	if (e == NULL)
-		return INT64_MAX;
-	fill_exception(e, exception);
-	rule->exception = exception;
-	return clock_mono_ms() + (e->expires - clock_wall_ms());
+	ends = add_exceptions(g, ledger, domain, rule, exceptions);
+	return ends == INT64_MAX ? ends : clock_mono_ms() + (ends - clock_wall_ms());
+}
+
+const struct plan_via *
+generation_route(const struct generation *g, const char *domain)
+{
+	const struct conf_destination *d = conf_destination_of(g->conf, domain);
+
+	if (d == NULL || d->via.n == 0 || g->vias == NULL)
+		return NULL;
+	return &g->vias[d - g->conf->destinations.v].plan;
 }
 
 const struct via *
 generation_login(const struct generation *g, uint64_t login)
 {
-	for (size_t i = 0; login != 0 && i < g->conf->destinations.n; i++)
+	for (size_t i = 0; login != 0 && g->vias != NULL && i < g->conf->destinations.n; i++)
 		if (g->vias[i].plan.login == login)
 			return &g->vias[i];
 	return NULL;

@@ -18,6 +18,11 @@
 #include "lib/tls/server.h"
 #include "relayd/smtp/via.h"
 
+/* Beyond these, entries for one domain that are less close do not count. */
+#define GENERATION_EXCEPTIONS_MAX	32
+
+struct ledger;
+
 struct generation {
 	unsigned		  refs;
 	unsigned		  number;
@@ -32,13 +37,20 @@ struct generation	*generation_new(struct conf *, unsigned number, struct why *);
 struct generation	*generation_ref(struct generation *);
 void			 generation_unref(struct generation **);
 
+/* Room for the exceptions that *rule points to. */
+struct generation_exceptions {
+	struct plan_exception	v[GENERATION_EXCEPTIONS_MAX];
+};
+
 /*
  * What the configuration says about one domain now: the rule for plan_decide.
- * *exception is filled where one applies and then pointed to by *rule.
- * Returns the mono ms at which that exception lapses (INT64_MAX if none).
+ * Exceptions hold as far as the ledger lets them (none without a ledger).
+ * Returns the mono ms at which the first of them lapses (INT64_MAX if none).
  */
-int64_t	generation_rule(const struct generation *, const char *domain, struct plan_rule *,
-	    struct plan_exception *);
+int64_t	generation_rule(const struct generation *, const struct ledger *, const char *domain,
+	    struct plan_rule *, struct generation_exceptions *);
+/* The next hops for one domain, NULL for its MX. */
+const struct plan_via *generation_route(const struct generation *, const char *domain);
 /* The route with these credentials (plan_requirement.login), or NULL. */
 const struct via *generation_login(const struct generation *, uint64_t login);
 

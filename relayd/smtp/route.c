@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/base/bug.h"
+#include "lib/plan/admit.h"
 
 struct route *
 route_new(void)
@@ -31,5 +32,17 @@ route_unref(struct route **rp)
 	if (r == NULL || --r->refs > 0)
 		return;
 	plan_fini(&r->plan);
+	plan_fini(&r->bare);
 	free(r);
+}
+
+int
+route_admits_bare(const struct route *r, const struct plan_target *t, const struct tls_facts *f)
+{
+	size_t i = (size_t)(t - r->plan.targets);
+	struct why why;
+
+	MUST(i < r->plan.ntargets);
+	return i < r->bare.ntargets && plan_target_same(&r->bare.targets[i], t) && !f->weak &&
+	    plan_admits(&r->bare, &r->bare.targets[i].requirement, f, &why) == 0;
 }

@@ -19,6 +19,7 @@ struct ask;
 struct dest;
 struct event_base;
 struct job;
+struct ledger;
 struct outcome;
 
 #define SCHED_WINDOW_DEST	400		/* jobs of one destination in memory */
@@ -30,6 +31,7 @@ struct sched {
 	struct store		*store;
 	struct ask		*ask;
 	struct outcome		*outcome;
+	struct ledger		*ledger;	/* borrowed; NULL: no exception holds */
 	struct generation	*generation;	/* the current one; a reference */
 	struct map		*dests;
 	struct heap		 timers;	/* of destinations, mono ms */

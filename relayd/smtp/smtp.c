@@ -18,6 +18,7 @@
 #include "relayd/smtp/ask.h"
 #include "relayd/smtp/ctlserve.h"
 #include "relayd/smtp/dest.h"
+#include "relayd/smtp/ledger.h"
 #include "relayd/smtp/outcome.h"
 #include "relayd/smtp/sched.h"
 #include "relayd/smtp/server.h"
@@ -40,6 +41,7 @@ struct smtp {
 	struct store		*store;
 	struct ask		*ask;
 	struct outcome		*outcome;
+	struct ledger		*ledger;
 	struct sched		*sched;
 	struct admission	*admission;
 	struct server_house	 house;
@@ -106,6 +108,8 @@ on_config(void *arg, struct conf *conf)
 		return;
 	}
 	s->generations++;
+	if (s->ledger != NULL)
+		ledger_reload(s->ledger, g);
 	if (s->sched != NULL)
 		sched_reload(s->sched, g);
 	generation_unref(&s->generation);
@@ -174,6 +178,17 @@ on_recovered(void *arg, const struct why *why)
 	role_ready(s->role);
 }
 
+/* Before anything is delivered it is known how often each exception was used. */
+static void
+on_counts(void *arg, const struct why *why)
+{
+	struct smtp *s = arg;
+
+	if (why_is_set(why))
+		fatal(EX_IOERR, "the use of exceptions cannot be read: %s", why->text);
+	sched_recover(s->sched, on_recovered, s);
+}
+
 static struct store *
 open_store(struct smtp *s)
 {
@@ -182,7 +197,7 @@ open_store(struct smtp *s)
 	const struct store_param p = {
 		.directory = role_directory(s->role), .base = s->base,
 		.min_free_bytes = guard > conf->queue.min_free ? guard : conf->queue.min_free,
-		.min_free_inodes = 1000,
+		.min_free_inodes = 1000, .allow_filesystem = conf->queue.allow_filesystem,
 	};
 	struct store *store;
 	struct why why;
@@ -208,7 +223,10 @@ on_start(void *arg)
 	s->admission = admission_new();
 	server_house_init(&s->house, s->base, s->store, s->admission, &sink);
 	s->started = 1;
-	sched_recover(s->sched, on_recovered, s);
+	s->ledger = ledger_new(s->base, s->store);
+	ledger_reload(s->ledger, s->generation);
+	s->sched->ledger = s->ledger;
+	ledger_load(s->ledger, on_counts, s);
 }
 
 /* ---- stop ---- */
@@ -270,6 +288,7 @@ on_end(void *arg)
 		server_house_fini(&s->house);
 		s->store->ops->close(&s->store);
 		sched_free(&s->sched);
+		ledger_free(&s->ledger);
 		outcome_free(&s->outcome);
 		ask_free(&s->ask);
 		admission_free(&s->admission);

@@ -90,10 +90,14 @@ fault_room(uint64_t bytes)
 }
 
 int
-disk_grow(uint64_t from, uint64_t to)
+disk_resize(uint64_t from, uint64_t to)
 {
-	if (room == FAULT_NO_LIMIT || to <= from)
+	if (room == FAULT_NO_LIMIT)
 		return 0;
+	if (to <= from) {
+		room += from - to;
+		return 0;
+	}
 	if (to - from > room)
 		return ENOSPC;
 	room -= to - from;

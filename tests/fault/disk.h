@@ -9,7 +9,8 @@
 struct disk_file;	/* an inode */
 
 int	disk_step(void);	/* counts; 0, or the errno with which this operation fails */
-int	disk_grow(uint64_t from, uint64_t to);	/* 0, or ENOSPC */
+/* A file changes its size: 0, or ENOSPC if there is no room. */
+int	disk_resize(uint64_t from, uint64_t to);
 struct disk_file *disk_open(const char *path);		/* makes it known, and its name */
 void	disk_write(struct disk_file *, const void *, size_t, uint64_t at);
 void	disk_truncate(struct disk_file *, uint64_t size);

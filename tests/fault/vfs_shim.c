@@ -20,6 +20,7 @@
 struct shim_file {
 	sqlite3_file		 base;
 	struct disk_file	*disk;
+	sqlite3_int64		 chunk;		/* sizes are multiples of it, as with "unix" */
 	int			 names_too;	/* its first sync also syncs the directory */
 	sqlite3_file		*real;
 };
@@ -62,12 +63,22 @@ shim_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
 }
 
 static int
+resize(sqlite3_file *f, sqlite3_int64 to)
+{
+	sqlite3_int64 size = 0;
+
+	(void)shim(f)->real->pMethods->xFileSize(shim(f)->real, &size);
+	return disk_resize((uint64_t)size, (uint64_t)to) == 0 ? SQLITE_OK : SQLITE_FULL;
+}
+
+/* A write changes the size only upwards. */
+static int
 grow(sqlite3_file *f, sqlite3_int64 to)
 {
 	sqlite3_int64 size = 0;
 
 	(void)shim(f)->real->pMethods->xFileSize(shim(f)->real, &size);
-	return disk_grow((uint64_t)size, (uint64_t)to) == 0 ? SQLITE_OK : SQLITE_FULL;
+	return to > size ? resize(f, to) : SQLITE_OK;
 }
 
 static int
@@ -84,10 +95,14 @@ shim_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 at)
 static int
 shim_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
+	sqlite3_int64 chunk = shim(f)->chunk;
 	int rc = failed(SQLITE_IOERR_TRUNCATE);
 
 	if (rc != SQLITE_OK)
 		return rc;
+	if (chunk > 0)
+		size = (size + chunk - 1) / chunk * chunk;
+	(void)resize(f, size);
 	disk_truncate(shim(f)->disk, (uint64_t)size);
 	return shim(f)->real->pMethods->xTruncate(shim(f)->real, size);
 }
@@ -134,6 +149,10 @@ shim_control(sqlite3_file *f, int op, void *arg)
 	sqlite3_int64 size = 0, want;
 	int rc;
 
+	if (op == SQLITE_FCNTL_CHUNK_SIZE) {
+		shim(f)->chunk = *(int *)arg;
+		return SQLITE_OK;
+	}
 	if (op != SQLITE_FCNTL_SIZE_HINT)
 		return SQLITE_NOTFOUND;
 	want = *(sqlite3_int64 *)arg;
@@ -235,9 +254,13 @@ io_open(const char *path, int flags, mode_t mode)
 static ssize_t
 io_pwrite(int fd, const void *data, size_t n, off_t at)
 {
+	off_t size;
+
 	if (io_failed())
 		return -1;
-	if ((errno = disk_grow((uint64_t)lseek(fd, 0, SEEK_END), (uint64_t)at + n)) != 0)
+	size = lseek(fd, 0, SEEK_END);
+	if (at + (off_t)n > size &&
+	    (errno = disk_resize((uint64_t)size, (uint64_t)at + n)) != 0)
 		return -1;
 	disk_write(by_fd[fd], data, n, (uint64_t)at);
 	return pwrite(fd, data, n, at);

@@ -181,7 +181,7 @@ def leaf(names):
         "-addext",
         "keyUsage=critical,digitalSignature",
         "-addext",
-        "extendedKeyUsage=serverAuth",
+        "extendedKeyUsage=serverAuth,clientAuth",
     )
 
 

@@ -219,6 +219,13 @@ class Relayd:
                 "%s\n--- log ---\n%s" % (str(e).split(": ")[0], self.text(since)[-3000:])
             ) from None
 
+    def complaints(self):
+        """What only a bug can have said: sanitizers, failed assertions."""
+        found = re.findall(
+            r"(?m)^.*(?:ERROR: \w+Sanitizer|runtime error:|relayd: bug:|SUMMARY: ).*$", self.text()
+        )
+        return found
+
     def deliveries(self, since=0, **want):
         """Lines of the delivery log, oldest first; want: field or key = value."""
         found = []

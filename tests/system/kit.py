@@ -57,6 +57,16 @@ def attempt(text, function, *args, **kw):
         return None
 
 
+def finish(thing):
+    try:
+        thing.stop()
+        if hasattr(thing, "complaints"):
+            said = thing.complaints()
+            check(not said, "the daemon met no bug", "\n".join(said[:20]))
+    except Exception as e:  # ending the rest matters more
+        print("# stopping %r: %s" % (thing, e), flush=True)
+
+
 def run(scenario):
     proc.end_politely()
     began = time.monotonic()
@@ -74,10 +84,7 @@ def run(scenario):
         status = 2
     finally:
         for thing in reversed(cleanup):
-            try:
-                thing.stop()
-            except Exception as e:  # ending the rest matters more
-                print("# stopping %r: %s" % (thing, e), flush=True)
+            finish(thing)
     if status == 0 and state["not ok"]:
         status = 1
     note("%d ok, %d not ok, %.1f s" % (state["ok"], state["not ok"], time.monotonic() - began))

@@ -132,6 +132,43 @@ START_TEST(files_are_carried)
 }
 END_TEST
 
+/* HARDENING O7: a password reaches the process that logs in, and no other, and no dump. */
+START_TEST(passwords_are_secret)
+{
+	static char out[65536];
+	const char *data;
+	size_t len;
+	struct buf b;
+	struct conf *d;
+	struct why why;
+	char more[600];
+	FILE *f;
+
+	put("tls-key", "s3cret\n", 0640);
+	snprintf(more, sizeof more, "destinations = ( { domains = [ \"a.example\" ]; via = \"mx.hub.example\";"
+	    " username = \"me\"; password_file = \"%s/tls-key\"; ca = \"%s/ca.pem\";"
+	    " certificate = \"%s/cert.pem\"; key = \"%s/key.pem\"; } );\n", dir, dir, dir, dir);
+	put_conf(more);
+	ck_assert_msg(load() == 0, "%s", e.nerrors > 0 ? e.errors[0] : "");
+	buf_init(&b);
+	conf_pack(c, &b);
+	ck_assert_int_eq(conf_unpack(buf_data(&b), buf_len(&b), &d, &why), 0);
+	ck_assert_int_eq(conf_file(d, d->destinations.v[0].password_file, &data, &len), 0);
+	ck_assert_str_eq(data, "s3cret\n");
+	conf_free(&d);
+	buf_clear(&b);
+	conf_pack_public(c, &b);
+	ck_assert_ptr_null(memmem(buf_data(&b), buf_len(&b), "s3cret", 6));
+	ck_assert_ptr_null(memmem(buf_data(&b), buf_len(&b), "PRIVATE", 7));
+	buf_fini(&b);
+	f = fmemopen(out, sizeof out, "w");
+	conf_dump(c, f);
+	fclose(f);
+	ck_assert_ptr_null(strstr(out, "s3cret"));
+	ck_assert_ptr_nonnull(strstr(out, "password_file"));
+}
+END_TEST
+
 START_TEST(settings_only_opens_nothing)
 {
 	unlink(at("key.pem"));
@@ -327,6 +364,7 @@ main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, files_are_carried);
+	tcase_add_test(t, passwords_are_secret);
 	tcase_add_test(t, settings_only_opens_nothing);
 	tcase_add_test(t, key_for_all);
 	tcase_add_test(t, key_group_writable);

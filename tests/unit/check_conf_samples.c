@@ -14,6 +14,7 @@
 static const char *const files[] = {
 	"conf/relayd.conf", "conf/examples/null-client.conf", "conf/examples/strict-partner.conf",
 	"conf/examples/appliances.conf", "conf/examples/monitor-rollout.conf",
+	"conf/examples/routes.conf",
 };
 
 START_TEST(file_loads)

@@ -28,6 +28,8 @@ fill_host(struct plan_host *h, const char *name, uint16_t preference)
 	str_copy(h->tlsa_base, name, sizeof h->tlsa_base);
 	dns_tlsa_set_add(&h->tlsa, 3, 1, 1, digest, sizeof digest);
 	dns_tlsa_set_add(&h->tlsa, 255, 255, 255, "", 0);
+	h->tlsa_denied = 1;
+	h->past = (struct plan_past){ PLAN_DANE, 1800000000, 7 };
 	why_set(&h->why, WHY_TLSA_LOOKUP, "said \\ and \x01%s", "\xc3\xa9");
 }
 
@@ -48,7 +50,11 @@ set_up(void)
 	full.sts.npatterns = 1;
 	full.sts.patterns = calloc(1, sizeof *full.sts.patterns);
 	str_copy(full.sts.patterns[0], "*.example.com", sizeof full.sts.patterns[0]);
+	full.sts.withdrawn = 1;
 	full.sts.from_cache = 1;
+	full.past_known = 1;
+	full.past_sts = (struct plan_past){ PLAN_STS, 1600000000, 3 };
+	full.past = (struct plan_past){ PLAN_STS, 1700000000, UINT32_MAX };
 	full.sts.expires = INT64_MAX;
 	why_clear(&full.sts.why);
 	why_clear(&full.why);
@@ -104,6 +110,11 @@ START_TEST(round_trip)
 	ck_assert_str_eq(e.hosts[0].why.text, full.hosts[0].why.text);
 	ck_assert_int_eq((int)e.hosts[0].why.reason, WHY_TLSA_LOOKUP);
 	ck_assert_str_eq(e.sts.patterns[0], "*.example.com");
+	ck_assert(e.hosts[1].tlsa_denied && e.sts.withdrawn && e.past_known);
+	ck_assert(e.hosts[0].past.level == PLAN_DANE && e.hosts[0].past.last == 1800000000 &&
+	    e.hosts[0].past.count == 7);
+	ck_assert(e.past_sts.level == PLAN_STS && e.past_sts.last == 1600000000);
+	ck_assert(e.past.level == PLAN_STS && e.past.count == UINT32_MAX);
 	ck_assert(e.sts.expires == INT64_MAX && e.ttl == UINT32_MAX);
 	buf_init(&again);
 	ipc_evidence_put(&again, &e);
@@ -165,6 +176,20 @@ START_TEST(literals)
 }
 END_TEST
 
+/* A next hop may be an address, whatever the domain; else it is a host name as ever. */
+START_TEST(next_hops)
+{
+	full.mx = PLAN_MX_ROUTE;
+	ck_assert_int_eq(get_evidence(&full), 0);
+	str_copy(full.hosts[0].name, "[IPv6:2001:db8::1]", sizeof full.hosts[0].name);
+	ck_assert_int_eq(get_evidence(&full), 0);
+	str_copy(full.hosts[0].name, "[192.0.2.256]", sizeof full.hosts[0].name);
+	ck_assert_int_eq(get_evidence(&full), -1);
+	str_copy(full.hosts[0].name, "MX.example", sizeof full.hosts[0].name);
+	ck_assert_int_eq(get_evidence(&full), -1);
+}
+END_TEST
+
 START_TEST(unshowable_text)
 {
 	str_copy(full.why.text, "a\nb", sizeof full.why.text);
@@ -200,7 +225,7 @@ END_TEST
 
 START_TEST(questions)
 {
-	struct ipc_ask ask = { "example.com", 1 }, got;
+	struct ipc_ask ask = { .domain = "example.com", .fresh = 1 }, got;
 	struct buf b;
 
 	buf_init(&b);
@@ -213,7 +238,7 @@ START_TEST(questions)
 	buf_data(&b)[buf_len(&b) - 1] = 2;
 	ck_assert_int_eq(ipc_ask_get(buf_data(&b), buf_len(&b), &got), -1);
 	buf_clear(&b);
-	ipc_ask_put(&b, &(struct ipc_ask){ "", 0 });
+	ipc_ask_put(&b, &(struct ipc_ask){ .fresh = 0 });
 	ck_assert_int_eq(ipc_ask_get(buf_data(&b), buf_len(&b), &got), -1);
 	buf_fini(&b);
 }
@@ -234,6 +259,7 @@ main(void)
 	tcase_add_test(tc, every_bit);
 	tcase_add_loop_test(tc, host_names, 0, (int)LENGTH(names));
 	tcase_add_test(tc, literals);
+	tcase_add_test(tc, next_hops);
 	tcase_add_test(tc, unshowable_text);
 	tcase_add_test(tc, too_many);
 	tcase_add_test(tc, questions);

@@ -290,6 +290,7 @@ evidence_of(const struct row *row, struct plan_evidence *ev)
 	ev->mx = (enum plan_mx)row->mx;
 	ev->mx_secure = row->mx_secure;
 	ev->ttl = 60;
+	ev->past_known = 1;
 	evidence_hosts(ev, row->hosts);
 	evidence_sts(ev, row->sts);
 }
@@ -430,7 +431,7 @@ static const struct {
 START_TEST(decide_names)
 {
 	struct plan_host h = { .addresses_state = PLAN_ADDRESSES_FOUND, .naddresses = 1 };
-	struct plan_evidence ev = { .mx = PLAN_MX_FOUND, .nhosts = 1, .hosts = &h,
+	struct plan_evidence ev = { .mx = PLAN_MX_FOUND, .nhosts = 1, .hosts = &h, .past_known = 1,
 		.mx_secure = name_rows[_i].mx_secure, .sts = { .state = PLAN_STS_NONE } };
 	struct plan_rule rule = { .level = PLAN_VERIFY, .port = 2525,
 		.origin = "relayd.conf:12" };

@@ -151,7 +151,7 @@ END_TEST
 static const struct {
 	const char	*sql, *says;
 } refused[] = {
-	{ "PRAGMA user_version = 2", "newer" },
+	{ "PRAGMA user_version = 3", "newer" },
 	{ "PRAGMA user_version = 999", "newer" },
 	{ "PRAGMA user_version = -1", "schema" },
 	{ "PRAGMA application_id = 1", "not a queue" },

@@ -17,7 +17,7 @@
 
 #define IO_KIT	__attribute__((unused)) static
 
-static struct event_base *io_base;
+IO_KIT struct event_base *io_base;
 IO_KIT int io_idle_ms = 1;	/* between two turns */
 
 IO_KIT int64_t

@@ -2,7 +2,7 @@
 /*
  * smtp_kit: what the checks of the client and the server share: a generation
  * made by hand with certificates made on the spot, and a scripted peer that
- * is turned together with the event loop.
+ * is turned together with the event loop. MUST, not ck_assert: fuzz targets use it.
  */
 #ifndef TESTS_UNIT_SMTP_KIT_H
 #define TESTS_UNIT_SMTP_KIT_H
@@ -57,7 +57,7 @@ smtp_tls_server(void)
 	struct why why;
 
 	s = tls_server_new(cert, strlen(cert), key, strlen(key), &why);
-	ck_assert_msg(s != NULL, "%s", why.text);
+	MUST(s != NULL);
 	free(cert);
 	free(key);
 	return s;
@@ -73,7 +73,7 @@ smtp_generation(const char *text, int with_tls)
 	char *pem;
 
 	if (conf_load_text(text, strlen(text), "test.conf", &g->conf, &errors) == -1)
-		ck_abort_msg("%s", errors.errors[0]);
+		fatal(1, "%s", errors.errors[0]);
 	conf_errors_fini(&errors);
 	g->refs = 1;
 	g->servers = must_calloc(g->conf->listen.n, sizeof *g->servers);
@@ -81,7 +81,7 @@ smtp_generation(const char *text, int with_tls)
 		return g;
 	g->tls = tls_client_new(&why);
 	pem = kit_pem(&smtp_root.cert, 1, NULL, NULL);
-	ck_assert_int_eq(tls_client_add_store(g->tls, "", pem, strlen(pem), &why), 0);
+	MUST(tls_client_add_store(g->tls, "", pem, strlen(pem), &why) == 0);
 	free(pem);
 	for (size_t i = 0; i < g->conf->listen.n; i++)
 		if (g->conf->listen.v[i].tls != CONF_LISTEN_PLAIN)

@@ -43,9 +43,9 @@ peer_open(void)
 	peer.fd = -1;
 	peer.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ck_assert_int_eq(bind(peer.listener, (struct sockaddr *)&in, len), 0);
-	ck_assert_int_eq(listen(peer.listener, 8), 0);
-	ck_assert_int_eq(getsockname(peer.listener, (struct sockaddr *)&in, &len), 0);
+	MUST(bind(peer.listener, (struct sockaddr *)&in, len) == 0);
+	MUST(listen(peer.listener, 8) == 0);
+	MUST(getsockname(peer.listener, (struct sockaddr *)&in, &len) == 0);
 	setsockopt(peer.listener, SOL_SOCKET, SO_RCVBUF, &(int){ 65536 }, sizeof(int));
 	peer.port = ntohs(in.sin_port);
 	if (smtp_leaf.cert == NULL)
@@ -197,7 +197,7 @@ peer_step(const char *step)
 		if (!peer_line(line, sizeof line))
 			return 0;
 		if (strncmp(line, step + 1, strlen(step + 1)) != 0)
-			ck_abort_msg("\"%s\" instead of \"%s\"", line, step + 1);
+			fatal(1, "\"%s\" instead of \"%s\"", line, step + 1);
 	} else if (strcmp(step, "<text>") == 0) {
 		end = buf_len(&peer.in) < 3 ? NULL :
 		    memcmp(buf_data(&peer.in), ".\r\n", 3) == 0 ? buf_data(&peer.in) - 2 :

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ctl_exception: the verbs `exception.list`, every exception of the
+ * configuration in force in its order, and `exception.show`, one of them.
+ */
+#include <string.h>
+
+#include "lib/base/bug.h"
+#include "relayd/smtp/ctl_print.h"
+#include "relayd/smtp/ctl_verbs.h"
+#include "relayd/smtp/ledger.h"
+#include "relayd/smtp/sched.h"
+
+#define EXCEPTIONS_A_STEP	100
+
+static const struct ctl_arg list_args[] = { { .key = NULL } };
+
+enum { SHOW_ID };
+static const struct ctl_arg show_args[] = {
+	[SHOW_ID] = { .key = "id", .type = CTL_TEXT, .required = 1 },
+	{ .key = NULL },
+};
+
+static void
+set(json_t *o, const char *key, json_t *value)
+{
+	MUST(json_object_set_new(o, key, value) == 0);
+}
+
+static void
+set_time(json_t *o, const char *key, int64_t ms)
+{
+	if (ms != 0)
+		set(o, key, json_integer((json_int_t)ms));
+}
+
+static void
+set_count(json_t *o, const char *key, uint64_t n)
+{
+	set(o, key, json_integer((json_int_t)n));
+}
+
+static json_t *
+texts(const struct conf_strings *s)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < s->n; i++)
+		MUST(json_array_append_new(a, ctl_print_text(s->v[i])) == 0);
+	return a;
+}
+
+static void
+add_entry(json_t *o, const struct conf_exception *x)
+{
+	set(o, "exception", ctl_print_text(x->id));
+	set(o, "allow", ctl_print_text(conf_allow_name(x->allow)));
+	set(o, "domains", texts(&x->domains));
+	set(o, "hosts", texts(&x->hosts));
+	set(o, "owner", ctl_print_text(x->owner));
+	set(o, "reason", ctl_print_text(x->reason));
+	if (x->ticket[0] != '\0')
+		set(o, "ticket", ctl_print_text(x->ticket));
+	set(o, "overrides_published", json_boolean(x->overrides == CONF_OVERRIDES_PUBLISHED));
+	set_time(o, "expires", x->expires);
+	if (x->max_uses > 0)
+		set_count(o, "max_uses", (uint64_t)x->max_uses);
+	set(o, "origin", ctl_print_text(x->origin));
+}
+
+static json_t *
+print(const struct ledger *l, const struct conf_exception *x)
+{
+	struct ledger_counts counts;
+	enum ledger_advice advice;
+	enum ledger_state state = ledger_look(l, x, &counts, &advice);
+	json_t *o = json_object();
+
+	add_entry(o, x);
+	set(o, "state", ctl_print_text(ledger_state_name(state)));
+	if (advice != LEDGER_FINE)
+		set(o, "advice", ctl_print_text(ledger_advice_name(advice)));
+	set_count(o, "uses", counts.uses);
+	set_count(o, "unneeded", counts.passed);
+	set_count(o, "unneeded_in_a_row", counts.streak);
+	set_time(o, "since", counts.seen);
+	set_time(o, "first_use", counts.first);
+	set_time(o, "last_use", counts.last);
+	set_time(o, "last_needed", counts.needed);
+	return o;
+}
+
+/* ---- exception.list ---- */
+
+struct list {
+	size_t	at;
+};
+
+static void
+list_step(struct ctl_call *c)
+{
+	const struct sched *s = c->house->sched;
+	const struct conf *conf = s->generation->conf;
+	struct list *l = c->state;
+
+	for (size_t i = 0; i < EXCEPTIONS_A_STEP && l->at < conf->exceptions.n; i++, l->at++)
+		ctl_call_line(c, print(s->ledger, &conf->exceptions.v[l->at]));
+	if (l->at < conf->exceptions.n)
+		ctl_call_next(c);
+	else
+		ctl_call_end(c, l->at, NULL);
+}
+
+const struct ctl_verb ctl_verb_exception_list = {
+	.name = "exception.list", .args = list_args, .right = CTL_READ,
+	.state_size = sizeof(struct list), .step = list_step,
+};
+
+/* ---- exception.show ---- */
+
+static void
+show_step(struct ctl_call *c)
+{
+	const struct sched *s = c->house->sched;
+	const struct conf *conf = s->generation->conf;
+	uint64_t found = 0;
+
+	for (size_t i = 0; i < conf->exceptions.n; i++) {
+		if (strcmp(conf->exceptions.v[i].id, c->values[SHOW_ID].text) != 0)
+			continue;
+		ctl_call_line(c, print(s->ledger, &conf->exceptions.v[i]));
+		found++;
+	}
+	ctl_call_end(c, found, NULL);
+}
+
+const struct ctl_verb ctl_verb_exception_show = {
+	.name = "exception.show", .args = show_args, .right = CTL_READ, .step = show_step,
+};
