@@ -49,6 +49,7 @@ conf_settle(struct conf_load *l)
 	conf_fill_defaults(l);
 	conf_fill(l);
 	conf_rules(l);
+	conf_exceptions_of_clients(l);
 }
 
 /* Hands over what was loaded, or the reasons why it is not. */

@@ -95,6 +95,7 @@ struct conf_client {
 	enum conf_profile	 profile;
 	enum conf_client_tls	 tls;
 	enum conf_eod		 eod;
+	int			 tls_required_no;	/* RFC 8689 s3: the header counts */
 };
 
 struct conf_destination {
@@ -247,6 +248,13 @@ size_t	 conf_exceptions_of(const struct conf *, const char *domain, int64_t wall
 /* The first of them, or NULL. */
 const struct conf_exception *
 	 conf_exception_of(const struct conf *, const char *domain, int64_t wall_ms);
+/*
+ * The exception that a client with tls_required_no stands for, "tls-required-no:NAME", or
+ * NULL. It is one of exceptions[], without domains or hosts, so that conf_exceptions_of
+ * never finds it.
+ */
+const struct conf_exception *
+	 conf_client_exception(const struct conf *, const char *client);
 /* 1 if the address lies in one of the networks (delivery.allow_addresses). */
 int	 conf_networks_have(const struct conf_networks *, int family, const void *bytes);
 

@@ -197,6 +197,8 @@ void	 conf_fill_defaults(struct conf_load *);
 void	 conf_fill(struct conf_load *);
 void	 conf_rules(struct conf_load *);
 void	 conf_rules_exceptions(struct conf_load *);
+#define CONF_CLIENT_EXCEPTION	"tls-required-no:"	/* no name of the file holds a colon */
+void	 conf_exceptions_of_clients(struct conf_load *);	/* when all else is settled */
 void	 conf_rules_routes(struct conf_load *);
 void	 conf_system(struct conf_load *);
 /* check, fill_defaults, fill, rules. */

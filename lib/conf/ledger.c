@@ -118,3 +118,47 @@ conf_rules_exceptions(struct conf_load *l)
 	map_free(&ids);
 	map_free(&seen);
 }
+
+/*
+ * RFC 8689 s3: what a sender may order is an exception like the others, so
+ * that it is logged, counted and listed like them. It ends with the setting.
+ */
+static void
+ledger_client(struct conf_load *l, const struct conf_client *client, struct conf_exception *e)
+{
+	char id[80];
+
+	str_fmt(id, sizeof id, CONF_CLIENT_EXCEPTION "%s", client->name);
+	str_copy(e->origin, client->origin, sizeof e->origin);
+	e->id = conf_arena_strndup(&l->conf->priv->arena, id, strlen(id));
+	e->allow = CONF_ALLOW_PLAINTEXT;
+	e->overrides = CONF_OVERRIDES_PUBLISHED;
+	e->owner = "sender";
+	e->reason = "TLS-Required: No (RFC 8689)";
+	e->ticket = "";
+	e->expires = INT64_C(253402300799000);		/* the end of the year 9999 */
+}
+
+void
+conf_exceptions_of_clients(struct conf_load *l)
+{
+	struct conf *c = l->conf;
+	struct conf_exception *all;
+	size_t n = c->exceptions.n;
+
+	if (l->report.nerrors > 0)
+		return;
+	all = conf_arena_alloc(&c->priv->arena, (n + c->clients.n) * sizeof *all);
+	if (n > 0)
+		memcpy(all, c->exceptions.v, n * sizeof *all);
+	for (size_t i = 0; i < c->clients.n; i++) {
+		if (!c->clients.v[i].tls_required_no)
+			continue;
+		ledger_client(l, &c->clients.v[i], &all[n++]);
+		conf_warning(&l->report, conf_row_at(c, "clients[%zu].tls_required_no", i),
+		    "MAIL OF CLIENT %s MAY GO OUT IN CLEAR: where it says \"TLS-Required: No\", no "
+		    "policy of the destination holds", c->clients.v[i].name);
+	}
+	c->exceptions.v = all;
+	c->exceptions.n = n;
+}

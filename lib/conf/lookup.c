@@ -137,6 +137,18 @@ conf_exceptions_of(const struct conf *c, const char *domain, int64_t wall_ms,
 }
 
 const struct conf_exception *
+conf_client_exception(const struct conf *c, const char *client)
+{
+	char id[80];
+
+	str_fmt(id, sizeof id, CONF_CLIENT_EXCEPTION "%s", client);
+	for (size_t i = 0; i < c->exceptions.n; i++)
+		if (strcmp(c->exceptions.v[i].id, id) == 0)
+			return &c->exceptions.v[i];
+	return NULL;
+}
+
+const struct conf_exception *
 conf_exception_of(const struct conf *c, const char *domain, int64_t wall_ms)
 {
 	const struct conf_exception *first;

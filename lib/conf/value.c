@@ -245,6 +245,18 @@ conf_parse_size(char *text, void *to, char *say, size_t cap)
 	return 0;
 }
 
+/* As libconfig has read it, which takes no other words. */
+int
+conf_parse_flag(char *text, void *to, char *say, size_t cap)
+{
+	int on = strcmp(text, "true") == 0;
+
+	memcpy(to, &on, sizeof on);
+	if (!on && strcmp(text, "false") != 0)
+		return conf_say_not(say, cap, text, "true or false");
+	return 0;
+}
+
 int
 conf_parse_count(char *text, void *to, char *say, size_t cap)
 {
@@ -299,10 +311,10 @@ conf_parse_date(char *text, void *to, char *say, size_t cap)
 	}
 	again = tm;
 	t = timegm(&again);
+	if (tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 59)
+		return conf_say_not(say, cap, text, "a time of the day");
 	if (tm.tm_year < 100 || again.tm_mon != tm.tm_mon || again.tm_mday != tm.tm_mday)
 		return conf_say_not(say, cap, text, "a day of the calendar");
-	if (again.tm_hour != tm.tm_hour || again.tm_min != tm.tm_min || again.tm_sec != tm.tm_sec)
-		return conf_say_not(say, cap, text, "a time of the day");
 	ms = ((int64_t)t + (whole ? 86400 : 0)) * 1000;
 	memcpy(to, &ms, sizeof ms);
 	return 0;

@@ -135,9 +135,9 @@ verified(const struct plan_requirement *r, const struct tls_facts *f, struct why
 
 	if (!f->encrypted)
 		return why_set(why, WHY_REQUIRETLS_NO_TLS, "the connection is not encrypted");
-	if (f->resumed || f->version < TLS_V1_2)
+	if (f->resumed || f->weak || f->version < TLS_V1_2)
 		return why_set(why, WHY_REQUIRETLS_NO_TLS, "REQUIRETLS: %s%s is not enough",
-		    f->protocol, f->resumed ? ", resumed," : "");
+		    f->protocol, f->resumed ? ", resumed," : f->weak ? " with weak keys" : "");
 	if (need_published(r, f, &cause) == -1 || (!r->tlsa && need_trust(f, &cause) == -1))
 		return why_set(why, WHY_REQUIRETLS_NO_TLS, "REQUIRETLS: %s", cause.text);
 	return 0;

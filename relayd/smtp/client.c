@@ -271,6 +271,7 @@ client_new(const struct client_param *p, const struct client_events *events, voi
 	c->target = &c->route->plan.targets[p->target];
 	c->terms = &c->target->requirement;
 	c->in_clear = p->in_clear;
+	c->requiretls = p->requiretls;
 	why_clear(&c->refused);
 	if (p->refused != NULL) {
 		c->refused = *p->refused;

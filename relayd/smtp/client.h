@@ -50,6 +50,8 @@ struct client_param {
 	const struct why	*refused;
 	/* TLS with this server failed before: stay in clear, if the requirement allows that. */
 	int			 in_clear;
+	/* Only to be ready for REQUIRETLS messages (plan_admits_requiretls). */
+	int			 requiretls;
 };
 
 struct client	*client_new(const struct client_param *, const struct client_events *, void *arg);

@@ -132,6 +132,15 @@ client_may_move(enum client_state from, enum client_state to)
 
 /* ---- entering a state ---- */
 
+/* RFC 8689 s5: a notice is not lost where nothing but the offer is missing. */
+static int
+needs_requiretls(const struct client *c)
+{
+	if (c->job == NULL)
+		return c->requiretls;
+	return c->job->msg->requiretls && c->job->msg->sender[0] != '\0';
+}
+
 /* The gate: once for the connection, then for each message (HARDENING C7). */
 static void
 enter_admit(struct client *c)
@@ -139,6 +148,9 @@ enter_admit(struct client *c)
 	struct why why;
 
 	if (plan_admits(&c->route->plan, c->terms, &c->facts, &why) == -1)
+		client_fail(c, &why);
+	else if (needs_requiretls(c) && plan_admits_requiretls(&c->route->plan, c->target,
+	    &c->facts, c->ehlo.requiretls, &why) == -1)
 		client_fail(c, &why);
 	else if (c->job != NULL)
 		client_enter(c, client_xfer_begin(c));

@@ -11,6 +11,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/str.h"
 #include "lib/mail/command.h"
+#include "lib/plan/admit.h"
 #include "relayd/smtp/client_int.h"
 
 #define CHUNK		65536u		/* of a body that is in a file */
@@ -40,12 +41,15 @@ send_mail(struct client *c)
 {
 	const struct store_message *m = c->job->msg;
 	struct mail_command cmd = { .verb = MAIL_VERB_MAIL };
+	struct why why;
 
 	str_copy(cmd.path, m->sender, sizeof cmd.path);
 	cmd.has_size = c->ehlo.has_size;
 	cmd.size = m->size;
 	cmd.body = m->eightbit ? MAIL_BODY_8BITMIME : MAIL_BODY_NONE;
 	cmd.smtputf8 = m->utf8;
+	cmd.requiretls = m->requiretls && plan_admits_requiretls(&c->route->plan, c->target,
+	    &c->facts, c->ehlo.requiretls, &why) == 0;
 	if (c->ehlo.dsn && m->ret != NULL)
 		cmd.ret = mail_ret_of(m->ret);
 	if (c->ehlo.dsn && m->envid != NULL)

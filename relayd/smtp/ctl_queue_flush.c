@@ -14,6 +14,7 @@
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/map.h"
+#include "lib/queue/key.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/sched.h"
@@ -54,7 +55,7 @@ static int
 wanted(const struct ctl_call *c, const struct store_rcpt *r)
 {
 	return r->state == STORE_DUE &&
-	    (!c->values[FLUSH_DOMAIN].given || strcmp(c->values[FLUSH_DOMAIN].text, r->dest) == 0);
+	    (!c->values[FLUSH_DOMAIN].given || queue_key_is(r->dest, c->values[FLUSH_DOMAIN].text));
 }
 
 static void

@@ -8,6 +8,7 @@
 
 #include "lib/base/bug.h"
 #include "lib/mail/queue_id.h"
+#include "lib/queue/key.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
 
@@ -32,7 +33,7 @@ wanted(const struct ctl_call *c, const struct store_rcpt *r)
 {
 	const struct ctl_value *v = c->values;
 
-	return (!v[LIST_DOMAIN].given || strcmp(v[LIST_DOMAIN].text, r->dest) == 0) &&
+	return (!v[LIST_DOMAIN].given || queue_key_is(r->dest, v[LIST_DOMAIN].text)) &&
 	    (!v[LIST_STATE].given ||
 	    v[LIST_STATE].number == (uint64_t)ctl_state_of(c->house->sched, r));
 }

@@ -9,6 +9,7 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/rand.h"
+#include "lib/plan/requiretls.h"
 #include "relayd/smtp/delivlog.h"
 #include "relayd/smtp/downgrade.h"
 
@@ -33,6 +34,7 @@ struct deliver {
 	struct why			 refused;	/* monitor mode: what the gate said */
 	int				 was_ready;
 	struct why			 why;		/* the reason that says most so far */
+	struct plan_requiretls_walk	 walk;		/* of a requiretls lane */
 	struct event			 ev_step;
 };
 
@@ -61,8 +63,9 @@ shuffle(struct deliver *d)
 
 /* A reason about security says more than one about the network, a later one more than an earlier. */
 static void
-remember(struct deliver *d, const struct why *why)
+remember(struct deliver *d, const char *host, const struct why *why)
 {
+	plan_requiretls_refused(&d->walk, host, why);
 	if (why_tlsrpt(d->why.reason)[0] != '\0' && why_tlsrpt(why->reason)[0] == '\0')
 		return;
 	d->why = *why;
@@ -121,7 +124,7 @@ on_ended(void *arg, struct client *c, const struct why *why)
 		d->events->ended(d->arg, d, &d->why, 1);
 		return;
 	}
-	remember(d, why);
+	remember(d, client_target(c)->host.name, why);
 	delivlog_host(plan_of(d)->domain, client_relay(c), client_target(c), client_facts(c), why);
 	downgrade_refused(c, why);
 	next_rung(d, c, why);
@@ -141,7 +144,7 @@ dial(struct deliver *d, size_t target)
 		.route = d->p.route, .target = target, 
 		.port = plan_of(d)->targets[target].port,
 		.address = plan_of(d)->targets[target].host.addresses[d->address],
-		.in_clear = d->rung == RUNG_CLEAR,
+		.in_clear = d->rung == RUNG_CLEAR, .requiretls = d->p.requiretls,
 	};
 	const struct plan_target *t = &plan_of(d)->targets[target];
 
@@ -156,6 +159,17 @@ dial(struct deliver *d, size_t target)
 	d->client = client_new(&p, &client_events, d);
 }
 
+/* May this target be connected to at all? 0, or -1 and *why. */
+static int
+eligible(const struct deliver *d, const struct plan_target *t, struct why *why)
+{
+	if (!t->usable) {
+		*why = t->why;
+		return -1;
+	}
+	return d->p.requiretls ? plan_requiretls_name(plan_of(d), t, why) : 0;
+}
+
 /* Advances to the next address that may be tried, or ends the lane. */
 static void
 on_step(evutil_socket_t fd, short what, void *arg)
@@ -166,9 +180,11 @@ on_step(evutil_socket_t fd, short what, void *arg)
 	for (; d->at < p->ntargets; d->at++, d->address = 0) {
 		const struct plan_target *t = &p->targets[d->order[d->at]];
 
-		if (!t->usable) {
-			remember(d, &t->why);
-			delivlog_host(p->domain, t->host.name, t, NULL, &t->why);
+		struct why why;
+
+		if (eligible(d, t, &why) == -1) {
+			remember(d, t->host.name, &why);
+			delivlog_host(p->domain, t->host.name, t, NULL, &why);
 			continue;
 		}
 		if (d->address < t->host.naddresses && d->address < ADDRESSES_PER_HOST) {
@@ -195,6 +211,7 @@ deliver_new(const struct deliver_param *p, const struct deliver_events *events, 
 	route_ref(d->p.route);
 	why_clear(&d->why);
 	why_clear(&d->refused);
+	plan_requiretls_begin(&d->walk);
 	event_assign(&d->ev_step, p->base, -1, 0, on_step, d);
 	shuffle(d);
 	step(d);
@@ -228,6 +245,12 @@ deliver_quit(struct deliver *d)
 {
 	if (d->client != NULL)
 		client_quit(d->client);
+}
+
+int
+deliver_hopeless(const struct deliver *d, struct why *why)
+{
+	return d->p.requiretls && !d->was_ready && plan_requiretls_over(&d->walk, why);
 }
 
 const struct client *

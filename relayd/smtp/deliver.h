@@ -25,12 +25,15 @@ struct deliver_param {
 	struct store		*store;
 	struct generation	*generation;
 	struct route		*route;
+	int			 requiretls;	/* only hosts that take REQUIRETLS will do */
 };
 
 struct deliver	*deliver_new(const struct deliver_param *, const struct deliver_events *, void *arg);
 void		 deliver_free(struct deliver **);
 void		 deliver_give(struct deliver *, struct job *);
 void		 deliver_quit(struct deliver *);
+/* Of a requiretls lane that has ended without being ready: 1 and *why if no host will ever do. */
+int		 deliver_hopeless(const struct deliver *, struct why *);
 /* The connection of a lane that has been ready; NULL while it walks. */
 const struct client *deliver_client(const struct deliver *);
 /* 1 if this lane's connection meets what the new plan asks of the same host (RULES P07). */

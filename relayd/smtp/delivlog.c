@@ -77,7 +77,7 @@ requirement_of(const struct delivlog_attempt *a)
 struct record {
 	char	 qid[MAIL_QUEUE_ID_LEN + 1], delay[24], a[24], b[24], c[24], d[24];
 	char	 text[TEXT_MAX + 1], dsn[12];
-	const char *relay, *policy, *level, *cert, *tls, *exception, *token;
+	const char *relay, *policy, *level, *cert, *tls, *exception, *token, *requiretls;
 	const char *would, *would_token, *wanted;	/* monitor mode: what enforcing would have done */
 };
 
@@ -119,6 +119,7 @@ fill(struct record *out, const struct job *j, size_t i, enum delivlog_status sta
 	out->policy = policy_word(a->plan, req);
 	out->level = req != NULL ? plan_level_name(req->level) : NULL;
 	out->exception = req != NULL && req->exception[0] != '\0' ? req->exception : NULL;
+	out->requiretls = j->msg->requiretls ? "yes" : NULL;
 	out->cert = f != NULL ? cert_word(f) : NULL;
 	out->tls = f != NULL && f->encrypted ? f->protocol : f != NULL ? "none" : NULL;
 	if (a->client != NULL && client_refused(a->client) != NULL) {
@@ -150,6 +151,7 @@ render(struct buf *b, const struct record *rec, const char *to, enum delivlog_st
 	add_key(b, "tls", rec->tls);
 	add_key(b, "cert", rec->cert);
 	add_key(b, "exception", rec->exception);
+	add_key(b, "requiretls", rec->requiretls);
 	add_key(b, "would", rec->would);
 	add_key(b, "would_reason", rec->would_token);
 	add_key(b, "wanted", rec->wanted);
@@ -190,7 +192,8 @@ delivlog_attempt(const struct job *j, size_t i, enum delivlog_status status,
 			LOG_STR("cert_sha256", a->client != NULL &&
 			    client_facts(a->client)->fingerprint[0] ?
 			    client_facts(a->client)->fingerprint : NULL),
-			LOG_STR("exception", rec.exception), LOG_STR("would", rec.would),
+			LOG_STR("exception", rec.exception),
+			LOG_STR("requiretls", rec.requiretls), LOG_STR("would", rec.would),
 			LOG_STR("would_reason", rec.would_token), LOG_STR("wanted", rec.wanted),
 			LOG_STR("would_text", rec.would != NULL ?
 			    client_refused(a->client)->text : NULL),
@@ -269,6 +272,25 @@ delivlog_accepted(const struct store_message *m, const char *protocol, const cha
 	    protocol, tls != NULL ? tls : "none");
 	log_event(LOG_LVL_INFO, "smtpd", "accept", buf_str(&b), kv, LENGTH(kv));
 	buf_fini(&b);
+}
+
+void
+delivlog_tls_required_no(const struct store_message *m, int honoured)
+{
+	static int64_t ignored;		/* since the start */
+	const char *done = honoured ? "honoured" : "ignored";
+	char qid[MAIL_QUEUE_ID_LEN + 1], text[300];
+	const char *why = honoured ? "listed" : m->requiretls ? "requiretls" : "not-listed";
+	const struct log_kv kv[] = {
+		LOG_STR("qid", qid), LOG_STR("name", m->client_name), LOG_STR("done", done),
+		LOG_STR("because", why), LOG_NUM("ignored", ignored += !honoured),
+	};
+
+	mail_queue_id_print(qid, m->id);
+	str_fmt(text, sizeof text, "%s: \"TLS-Required: No\" of client %s is %s (%s), "
+	    "%lld ignored so far", qid, m->client_name, done, why, (long long)ignored);
+	log_event(honoured ? LOG_LVL_NOTICE : LOG_LVL_INFO, "smtpd", "tls-required-no", text, kv,
+	    LENGTH(kv));
 }
 
 void

@@ -28,6 +28,8 @@ void	delivlog_waiting(const struct job *, const char *dest, const struct why *);
 void	delivlog_host(const char *domain, const char *relay, const struct plan_target *,
 	    const struct tls_facts *, const struct why *);
 void	delivlog_accepted(const struct store_message *, const char *protocol, const char *tls);
+/* The header said "TLS-Required: No", for which this client is listed or not. */
+void	delivlog_tls_required_no(const struct store_message *, int honoured);
 void	delivlog_active(const struct store_message *, size_t nrcpts);
 void	delivlog_removed(uint64_t id);
 

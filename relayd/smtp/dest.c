@@ -25,7 +25,7 @@ void
 dest_settle(struct dest *d, struct job *j, const struct client *client)
 {
 	const struct delivlog_attempt a = {
-		.client = client, .dest = d->name,
+		.client = client, .dest = d->key.domain,
 		.plan = d->route != NULL ? &d->route->plan : NULL,
 	};
 
@@ -59,7 +59,7 @@ refused_by_plan(struct dest *d)
 
 	for (size_t i = 0; i < p->ntargets; i++)
 		if (!p->targets[i].usable)
-			delivlog_host(d->name, p->targets[i].host.name, &p->targets[i], NULL,
+			delivlog_host(d->key.domain, p->targets[i].host.name, &p->targets[i], NULL,
 			    &p->targets[i].why);
 	while (!dest_blocked(d)) {
 		queue_backoff_started(&d->backoff);
@@ -82,7 +82,7 @@ on_evidence(void *arg, const struct plan_evidence *e)
 	d->asking = NULL;
 	generation_unref(&d->generation);
 	d->generation = generation_ref(d->s->generation);
-	until = generation_rule(d->generation, d->s->ledger, d->name, &rule, &exceptions);
+	until = generation_rule(d->generation, d->s->ledger, &d->key, &rule, &exceptions);
 	plan_decide(e, &rule, clock_mono_ms(), &route->plan);
 	if (rule.exception != NULL) {
 		rule.exception = NULL;
@@ -102,10 +102,10 @@ on_evidence(void *arg, const struct plan_evidence *e)
 static void
 ask_policy(struct dest *d)
 {
-	const struct plan_via *via = generation_route(d->s->generation, d->name);
+	const struct plan_via *via = generation_route(d->s->generation, d->key.domain);
 
 	if (d->asking == NULL)
-		d->asking = ask_domain(d->s->ask, d->name, via, d->recheck, on_evidence, d);
+		d->asking = ask_domain(d->s->ask, d->key.domain, via, d->recheck, on_evidence, d);
 }
 
 int
@@ -115,13 +115,13 @@ dest_route_is_fresh(const struct dest *d)
 	    clock_mono_ms() < d->route->plan.expires;
 }
 
-static void
-reject_ready(struct dest *d)
+void
+dest_reject(struct dest *d, const struct why *why)
 {
 	struct job *j;
 
 	while ((j = dest_window_take(d)) != NULL) {
-		job_settle_open(j, JOB_FAILED, &d->route->plan.why, NULL);
+		job_settle_open(j, JOB_FAILED, why, NULL);
 		dest_settle(d, j, NULL);
 	}
 }
@@ -175,7 +175,7 @@ run(struct dest *d)
 		return;
 	}
 	if (d->route->plan.verdict == PLAN_REJECT)
-		reject_ready(d);
+		dest_reject(d, &d->route->plan.why);
 	else
 		dest_lane_work(d);
 	if (d->s->lanes >= (unsigned)d->s->generation->conf->delivery.connections)
@@ -246,6 +246,7 @@ dest_new(struct sched *s, const char *name)
 
 	d->s = s;
 	d->name = must_strdup(name);
+	queue_key_parse(name, &d->key);
 	d->disk_due = DEST_NEVER;
 	queue_backoff_init(&d->backoff, 1,
 	    (unsigned)s->generation->conf->delivery.connections_per_destination);

@@ -4,6 +4,7 @@
 #define SMTP_DEST_INT_H
 
 #include "lib/queue/backoff.h"
+#include "lib/queue/key.h"
 #include "relayd/smtp/deliver.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/route.h"
@@ -16,7 +17,8 @@ struct lane;
 
 struct dest {
 	struct sched		*s;
-	char			*name;
+	char			*name;		/* as in the queue */
+	struct queue_key	 key;		/* the same, taken apart */
 	struct heap_node	 timer;
 	uint64_t		 count;		/* recipients in the queue, as far as known */
 
@@ -49,6 +51,9 @@ int	dest_route_is_fresh(const struct dest *);
 void	dest_settle(struct dest *, struct job *, const struct client *);
 /* The destination as a whole failed: one job is charged with it, the others wait. */
 void	dest_failed(struct dest *, const struct why *);
+
+/* What is ready fails for good. */
+void	dest_reject(struct dest *, const struct why *);
 
 /* dest_window.c */
 struct job *dest_window_take(struct dest *);		/* the next ready job, now in `out`; NULL */

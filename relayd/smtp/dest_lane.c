@@ -140,7 +140,7 @@ lane_open(struct dest *d)
 {
 	struct deliver_param p = {
 		.base = d->s->base, .store = d->s->store, .generation = d->generation,
-		.route = d->route,
+		.route = d->route, .requiretls = d->key.need == QUEUE_REQUIRETLS,
 	};
 	struct lane *l = must_calloc(1, sizeof *l);
 
@@ -236,7 +236,8 @@ on_lane_ended(void *arg, struct deliver *deliver, const struct why *reason, int 
 	const struct conf_durations *retry;
 	struct lane *l = arg;
 	struct dest *d = l->dest;
-	struct why why = *reason;
+	struct why why = *reason, verdict;
+	int hopeless = deliver_hopeless(deliver, &verdict);
 
 	lane_free(d, l);
 	if (!was_ready && why.reason == WHY_TLSA_MISMATCH && !d->recheck) {
@@ -244,6 +245,12 @@ on_lane_ended(void *arg, struct deliver *deliver, const struct why *reason, int 
 		queue_backoff_cancelled(&d->backoff);
 		d->recheck = 1;
 		route_unref(&d->route);
+	} else if (hopeless) {
+		/* RFC 8689 s4.2.1: no host is left to try, and the message does not wait. */
+		d->recheck = 0;
+		queue_backoff_neutral(&d->backoff);
+		if (d->nlanes == 0)
+			dest_reject(d, &verdict);
 	} else if (!was_ready) {
 		d->recheck = 0;
 		retry = &d->s->generation->conf->queue.retry;

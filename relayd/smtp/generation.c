@@ -164,11 +164,36 @@ add_exceptions(const struct generation *g, const struct ledger *ledger, const ch
 	return ends;
 }
 
+/* RULES R05, R06: neither monitor mode nor an exception weakens REQUIRETLS. */
+static void
+rule_requiretls(struct plan_rule *rule)
+{
+	rule->exception = NULL;
+	rule->monitor = 0;
+	if (rule->level < PLAN_VERIFY)
+		rule->level = PLAN_VERIFY;
+}
+
+static void
+rule_tls_optional(const struct generation *g, const struct ledger *ledger, const char *client,
+    struct plan_rule *rule, struct plan_exception *to)
+{
+	const struct conf_exception *x = conf_client_exception(g->conf, client);
+
+	if (x == NULL || !ledger_holds(ledger, x))
+		return;
+	fill_exception(x, to);
+	to->any_domain = 0;		/* for this message, wherever it goes */
+	to->next = rule->exception;
+	rule->exception = to;
+}
+
 int64_t
-generation_rule(const struct generation *g, const struct ledger *ledger, const char *domain,
-    struct plan_rule *rule, struct generation_exceptions *exceptions)
+generation_rule(const struct generation *g, const struct ledger *ledger,
+    const struct queue_key *key, struct plan_rule *rule, struct generation_exceptions *exceptions)
 {
 	const struct conf *conf = g->conf;
+	const char *domain = key->domain;
 	const struct conf_destination *d = conf_destination_of(conf, domain);
 	int64_t ends;
 
@@ -186,6 +211,17 @@ generation_rule(const struct generation *g, const struct ledger *ledger, const c
 		str_copy(rule->origin, d->origin, sizeof rule->origin);
 	}
 	ends = add_exceptions(g, ledger, domain, rule, exceptions);
+	switch (key->need) {
+	case QUEUE_ORDINARY:
+		break;
+	case QUEUE_REQUIRETLS:
+	case QUEUE_REQUIRETLS_NOTICE:
+		rule_requiretls(rule);
+		break;
+	case QUEUE_TLS_OPTIONAL:
+		rule_tls_optional(g, ledger, key->client, rule, &exceptions->sender);
+		break;
+	}
 	return ends == INT64_MAX ? ends : clock_mono_ms() + (ends - clock_wall_ms());
 }
 

@@ -14,6 +14,7 @@
 #include "lib/base/why.h"
 #include "lib/conf/conf.h"
 #include "lib/plan/decide.h"
+#include "lib/queue/key.h"
 #include "lib/tls/client.h"
 #include "lib/tls/server.h"
 #include "relayd/smtp/via.h"
@@ -40,15 +41,19 @@ void			 generation_unref(struct generation **);
 /* Room for the exceptions that *rule points to. */
 struct generation_exceptions {
 	struct plan_exception	v[GENERATION_EXCEPTIONS_MAX];
+	struct plan_exception	sender;		/* "TLS-Required: No" */
 };
 
 /*
- * What the configuration says about one domain now: the rule for plan_decide.
+ * What the configuration says about mail under this key now: the rule for
+ * plan_decide. What RFC 8689 adds to it: REQUIRETLS is `verify` at least, enforced
+ * and without exceptions; "TLS-Required: No" is the exception of a client that the
+ * configuration lists (still), before all others and below what is published.
  * Exceptions hold as far as the ledger lets them (none without a ledger).
  * Returns the mono ms at which the first of them lapses (INT64_MAX if none).
  */
-int64_t	generation_rule(const struct generation *, const struct ledger *, const char *domain,
-	    struct plan_rule *, struct generation_exceptions *);
+int64_t	generation_rule(const struct generation *, const struct ledger *,
+	    const struct queue_key *, struct plan_rule *, struct generation_exceptions *);
 /* The next hops for one domain, NULL for its MX. */
 const struct plan_via *generation_route(const struct generation *, const char *domain);
 /* The route with these credentials (plan_requirement.login), or NULL. */

@@ -14,6 +14,7 @@
 #include "lib/mail/header.h"
 #include "lib/mail/queue_id.h"
 #include "lib/queue/id.h"
+#include "lib/queue/key.h"
 #include "relayd/smtp/delivlog.h"
 
 #define ABUSE_SLACK	(1u << 20)	/* read and dropped beyond the limit at most */
@@ -34,6 +35,7 @@ struct intake {
 	struct store_spool		*spool;
 	unsigned			 appending;
 	int				 waiting, committing, judged;
+	int				 tls_required_no;	/* the header says so (RFC 8689 s3) */
 	uint64_t			 octets, spilled;
 	struct mail_answer		 refusal;	/* code 0: none so far */
 	char				 marker[300];
@@ -164,6 +166,7 @@ judge_header(struct intake *in, int whole)
 	if (!whole && !h.complete && !h.too_big && !h.too_many)
 		return;			/* more of it is needed */
 	in->judged = 1;
+	in->tls_required_no = h.tls_required_no;
 	if (mail_header_judge(&h, (unsigned)in->generation->conf->limits.hops, &answer) == -1)
 		refuse(in, &answer);
 }
@@ -263,6 +266,19 @@ report(struct intake *in, const struct mail_answer *a)
 		in->events->committed(in->arg, a);
 }
 
+/*
+ * RFC 8689 s4.1: REQUIRETLS overrides the header. The header lets a sender order
+ * plaintext, so it counts for clients alone that the configuration lists.
+ */
+static enum queue_need
+need_of(const struct intake *in)
+{
+	if (in->msg->requiretls)
+		return in->msg->sender[0] != '\0' ? QUEUE_REQUIRETLS : QUEUE_REQUIRETLS_NOTICE;
+	return in->tls_required_no && in->client->tls_required_no ? QUEUE_TLS_OPTIONAL :
+	    QUEUE_ORDINARY;
+}
+
 static void
 on_put(void *arg, const struct why *why)
 {
@@ -278,6 +294,8 @@ on_put(void *arg, const struct why *why)
 		mail_queue_id_print(qid, in->msg->id);
 		mail_answer_set(&a, 250, "2.0.0", "Ok: queued as %s", qid);
 		delivlog_accepted(in->msg, in->proto, in->tls[0] != '\0' ? in->tls : NULL);
+		if (in->tls_required_no)
+			delivlog_tls_required_no(in->msg, need_of(in) == QUEUE_TLS_OPTIONAL);
 		report(in, &a);
 		in->sink->queued(in->sink->arg, in->msg);
 		in->msg = NULL;
@@ -296,13 +314,27 @@ on_refused(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+set_key(struct store_rcpt *r, enum queue_need need, const char *client)
+{
+	char key[QUEUE_KEY_CAP];
+
+	if (need == QUEUE_ORDINARY)
+		return;
+	queue_key_print(key, r->dest, need, client);
+	free(r->dest);
+	r->dest = must_strdup(key);
+}
+
+static void
 put(struct intake *in)
 {
 	struct store_message *m = in->msg;
 	int64_t now = clock_wall_ms();
 
-	for (size_t i = 0; i < m->nrcpts; i++)
+	for (size_t i = 0; i < m->nrcpts; i++) {
 		m->rcpts[i].due = now;
+		set_key(&m->rcpts[i], need_of(in), in->client->name);
+	}
 	m->eightbit = in->in.eightbit;
 	if (in->spool == NULL) {
 		m->body = must_calloc(1, sizeof *m->body);

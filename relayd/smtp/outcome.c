@@ -18,6 +18,7 @@
 #include "lib/mail/dsn.h"
 #include "lib/mail/queue_id.h"
 #include "lib/queue/id.h"
+#include "lib/queue/key.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/generation.h"
 
@@ -39,7 +40,7 @@ struct pending {
 	int				 wants_notice;
 	struct buf			 headers;	/* start of the original, for the notice */
 	uint64_t			 notice_id;
-	char				 notice_dest[DNS_NAME_MAX];
+	char				 notice_dest[QUEUE_KEY_CAP];
 	struct event			 ev_again;
 	unsigned			 tries;
 };
@@ -175,6 +176,7 @@ make_notice(struct pending *p)
 	n->created = clock_wall_ms();
 	n->eightbit = made.eightbit;
 	n->utf8 = made.utf8;
+	n->requiretls = p->job->msg->requiretls;	/* RFC 8689 s5 */
 	n->body = must_calloc(1, sizeof *n->body);
 	n->body->refs = 1;
 	buf_take(&text, &n->body->data, &len);
@@ -302,13 +304,16 @@ prepare_notice(struct pending *p)
 {
 	const struct store_message *m = p->job->msg;
 	const char *domain = mail_address_domain(m->sender);
+	char ascii[MAIL_DOMAIN_CAP];
 
 	if (!notice_owed(p))
 		return 0;
-	if (mail_domain_to_ascii(domain, strlen(domain), p->notice_dest, NULL) == -1) {
+	if (mail_domain_to_ascii(domain, strlen(domain), ascii, NULL) == -1) {
 		log_warning("no notice to <%s>: its domain is not valid", m->sender);
 		return 0;
 	}
+	queue_key_print(p->notice_dest, ascii,
+	    m->requiretls ? QUEUE_REQUIRETLS_NOTICE : QUEUE_ORDINARY, "");
 	p->notice_id = queue_id_next();
 	return 1;
 }

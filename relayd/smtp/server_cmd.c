@@ -35,6 +35,8 @@ offer(struct server *s)
 	    (unsigned long long)conf->queue.max_message);
 	if (s->tls != NULL && s->tls_text[0] == '\0')
 		buf_adds(out, "250-STARTTLS\r\n");
+	if (s->tls_text[0] != '\0')		/* RFC 8689 s2: under TLS alone */
+		buf_adds(out, "250-REQUIRETLS\r\n");
 	buf_adds(out, "250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n");
 	io_stream_push(s->stream);
 }
@@ -64,17 +66,13 @@ do_starttls(struct server *s, const struct mail_command *c)
 		server_reply(s, 503, "5.5.1", "STARTTLS is not available now");
 		return;
 	}
-	/* HARDENING I4: text behind STARTTLS is an injection, whoever the client is. */
-	if (buf_len(io_stream_in(s->stream)) > 0) {
-		server_close(s, 554, "5.5.0", "nothing may follow STARTTLS before its reply");
-		return;
-	}
 	server_reset(s);
 	ssl = tls_server_session(s->tls);
 	if (ssl == NULL) {
 		server_reply(s, 454, "4.7.0", "TLS is not available for a temporary reason");
 		return;
 	}
+	/* HARDENING I4: text behind STARTTLS is an injection, whoever the client is. */
 	if (io_stream_tls(s->stream, ssl, 1) == -1) {
 		server_close(s, 554, "5.5.0", "nothing may follow STARTTLS before its reply");
 		return;
@@ -95,8 +93,8 @@ may_send(struct server *s, const struct mail_command *c, struct mail_answer *a)
 
 	if (s->client != NULL && s->client->tls == CONF_CLIENT_TLS_REQUIRED && s->tls_text[0] == '\0')
 		return mail_answer_set(a, 530, "5.7.0", "this client must issue STARTTLS first");
-	if (c->requiretls)		/* RFC 8689 s4.3; not offered */
-		return mail_answer_set(a, 555, "5.5.4", "REQUIRETLS is not offered");
+	if (c->requiretls && s->tls_text[0] == '\0')		/* RFC 8689 s2 */
+		return mail_answer_set(a, 530, "5.7.10", "REQUIRETLS needs TLS: STARTTLS first");
 	if (c->has_size && c->size > conf->queue.max_message)
 		return mail_answer_set(a, 552, "5.3.4", "the message is larger than %llu bytes",
 		    (unsigned long long)conf->queue.max_message);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* fuzz_ipc_ask (F17): a question to the worker is refused, or is the same bytes when written again. */
+/* fuzz_ipc_ask (F17): a question to the worker is refused, or the same when written again. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

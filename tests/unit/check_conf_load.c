@@ -141,7 +141,31 @@ static const struct {
 	{ EX("expires = \"2027-3-1\";"), "is not a date" },
 	{ EX("expires = \"2027-02-29\";"), "is not a day of the calendar" },
 	{ EX("expires = \"2027-13-01\";"), "is not a day of the calendar" },
-	{ EX("expires = \"2027-03-31T00:00\";"), "without a time" },
+	{ EX("expires = \"2027-03-31T00:00\";"), "write \"2027-03-31\" or \"2027-03-31T12:00:00Z\"" },
+	{ EX("expires = \"2027-03-31T12:00:00\";"), "is not a date" },
+	{ EX("expires = \"2027-03-31T12:00:00+01:00\";"), "is not a date" },
+	{ EX("expires = \"2027-03-31 12:00:00Z\";"), "is not a date" },
+	{ EX("expires = \"2027-03-31T12:00:00Z.\";"), "is not a date" },
+	{ EX("expires = \"2027-03-31T24:00:00Z\";"), "is not a time of the day" },
+	{ EX("expires = \"2027-03-31T12:60:00Z\";"), "is not a time of the day" },
+	{ EX("expires = \"2027-03-31T12:00:60Z\";"), "is not a time of the day" },
+	{ EX("expires = \"2027-03-31\"; max_uses = -1;"), "max_uses: -1 is out of range" },
+	{ EX("expires = \"2027-03-31\"; max_uses = \"5\";"), "must be a number without quotes" },
+	{ EX("expires = \"2027-03-31\"; max_uses = 2000000000;"), "is out of range" },
+	{ EX("expires = \"2027-03-31\"; hosts = [ \".old.example\" ];"), "is not a host; name each" },
+	{ EX("expires = \"2027-03-31\"; hosts = [ \"*\" ];"), "is not a host; name each" },
+	{ EX("expires = \"2027-03-31\"; hosts = [ \"192.0.2.1\" ];"), "is not a valid host name" },
+	{ EX("expires = \"2027-03-31\"; hosts = \"mx.old.example\";"), "must be a list of host names" },
+	{ "exceptions = ( { id = \"E\"; allow = \"encrypt\"; owner = \"o\"; reason = \"r\";"
+	    " expires = \"2027-03-31\"; } );", "name at least one domain or host" },
+	{ "exceptions = ( { id = \"E\"; domains = [ ]; hosts = [ ]; allow = \"encrypt\"; owner = \"o\";"
+	    " reason = \"r\"; expires = \"2027-03-31\"; } );", "name at least one domain or host" },
+	{ "exceptions = ( { id = \"E\"; hosts = [ \"mx.a.example\" ]; allow = \"encrypt\"; owner = \"o\";"
+	    " reason = \"r\"; expires = \"2027-03-31\"; overrides = \"published\"; } );",
+	    "overrides = \"published\" cannot go with hosts alone" },
+	{ "exceptions = ( { id = \"E\"; domains = [ \"a.example\", \".a.example\" ]; allow = \"encrypt\";"
+	    " owner = \"o\"; reason = \"r\"; expires = \"2027-03-31\"; overrides = \"published\"; } );",
+	    "overrides = \"published\" cannot go with \".a.example\"" },
 	{ EX("expires = \"2027-03-31\"; overrides = \"all\";"), "must be published, or left out" },
 	{ "exceptions = ( { id = \"E\"; domains = [ \"*\" ]; allow = \"plaintext\"; owner = \"o\";"
 	    " reason = \"r\"; expires = \"2027-03-31\"; overrides = \"published\"; } );",
@@ -169,6 +193,9 @@ static const struct {
 	{ HOST "delivery = { require = \"encrypt\"; };", "nobody verified" },
 	{ HOST "destinations = ( { domains = [ \"a.example\" ]; mode = \"monitor\"; } );", "MONITOR MODE" },
 	{ HOST EX("expires = \"2027-03-31\";"), NULL },
+	{ HOST EX("expires = \"2027-03-31T12:00:00Z\"; max_uses = 100; hosts = [ \"mx.old.example\" ];"), NULL },
+	{ HOST "exceptions = ( { id = \"E\"; hosts = [ \"mx.a.example\" ]; allow = \"encrypt\"; owner = \"o\";"
+	    " reason = \"r\"; expires = \"2027-03-31\"; } );", NULL },
 	{ HOST EX("expires = \"2026-12-10\";"), "exception EX-7 ends with 2026-12-10 (UTC), in 19 days" },
 	{ HOST EX("expires = \"2026-11-21\";"), "exception EX-7 ended with 2026-11-21" },
 	{ HOST EX("expires = \"2030-01-01\";"), "lasts for more than two years" },

@@ -134,6 +134,56 @@ START_TEST(exception_lapses_by_itself)
 }
 END_TEST
 
+#define H(id, scope)								\
+	"{ id = \"" id "\"; " scope " allow = \"plaintext\"; owner = \"o\"; reason = \"r\";"	\
+	" expires = \"2027-03-31T12:00:00Z\"; }"
+
+static const char hosts_text[] = "exceptions = ( "
+    H("ANY", "domains = [ \"*\" ];") ", "
+    H("HOST", "hosts = [ \"MX1.example\" ];") ", "
+    H("WIDE", "domains = [ \".example\" ];") ", "
+    H("ONE", "domains = [ \"a.example\" ];") ", "
+    H("ONE-HOST", "domains = [ \"a.example\" ]; hosts = [ \"mx2.example\" ]; max_uses = 7;") ", "
+    H("OTHER", "domains = [ \"b.example\" ];") " );";
+
+static const struct {
+	const char *domain;
+	size_t max;
+	const char *ids;
+} ordered[] = {
+	{ "a.example", 9, "ONE-HOST ONE WIDE ANY HOST " }, { "A.EXAMPLE", 9, "ONE-HOST ONE WIDE ANY HOST " },
+	{ "c.example", 9, "WIDE ANY HOST " }, { "c.test", 9, "ANY HOST " },
+	{ "b.example", 9, "OTHER WIDE ANY HOST " }, { "a.example", 5, "ONE-HOST ONE WIDE ANY HOST " },
+	{ "a.example", 4, "ONE-HOST ONE WIDE ANY " }, { "a.example", 2, "ONE-HOST ONE " },
+	{ "a.example", 1, "ONE-HOST " }, { "a.example", 0, "" },
+};
+
+START_TEST(exceptions_in_order)
+{
+	const int64_t noon = END_OF_MARCH - (int64_t)12 * 3600 * 1000;
+	const struct conf_exception *v[9];
+	struct conf_errors e;
+	struct conf *one;
+	char ids[200] = "";
+	size_t n;
+
+	ck_assert_int_eq(conf_load_text(hosts_text, sizeof hosts_text - 1, "x.conf", &one, &e), 0);
+	n = conf_exceptions_of(one, ordered[_i].domain, noon - 1, v, ordered[_i].max);
+	for (size_t i = 0; i < n; i++) {
+		strncat(ids, v[i]->id, 20);
+		strncat(ids, " ", 2);
+	}
+	ck_assert_str_eq(ids, ordered[_i].ids);
+	/* A moment is a moment, and not the end of its day. */
+	ck_assert_uint_eq(conf_exceptions_of(one, ordered[_i].domain, noon, v, 9), 0);
+	ck_assert_str_eq(one->exceptions.v[1].hosts.v[0], "mx1.example");
+	ck_assert_int_eq(one->exceptions.v[4].max_uses, 7);
+	ck_assert_int_eq(one->exceptions.v[3].max_uses, 0);
+	conf_errors_fini(&e);
+	conf_free(&one);
+}
+END_TEST
+
 START_TEST(networks_have)
 {
 	static const uint8_t in[4] = { 10, 8, 0, 7 }, out[4] = { 11, 0, 0, 0 };
@@ -157,6 +207,7 @@ main(void)
 	tcase_add_loop_test(t, destination_is_the_closest, 0, (int)LENGTH(destinations));
 	tcase_add_test(t, destination_none);
 	tcase_add_loop_test(t, exception_lapses_by_itself, 0, (int)LENGTH(exceptions));
+	tcase_add_loop_test(t, exceptions_in_order, 0, (int)LENGTH(ordered));
 	tcase_add_test(t, networks_have);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

@@ -68,7 +68,8 @@ tear_down(void)
 
 /* A frame as bytes, fields as told. */
 static size_t
-frame(char *to, uint32_t len, uint16_t t, uint16_t version, uint32_t req, const char *data, size_t n)
+frame(char *to, uint32_t len, uint16_t t, uint16_t version, uint32_t req, const char *data,
+    size_t n)
 {
 	struct buf b;
 	size_t all;

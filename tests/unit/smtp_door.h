@@ -74,7 +74,8 @@ door_spool_new(struct store *st)
 }
 
 KIT_UNUSED void
-door_spool_append(struct store_spool *sp, const void *data, size_t n, store_done_fn *done, void *arg)
+door_spool_append(struct store_spool *sp, const void *data, size_t n, store_done_fn *done,
+    void *arg)
 {
 	if (door_store.hold_appends) {
 		MUST(door_store.nappends < 16);
@@ -296,6 +297,32 @@ door_ask(const char *s)
 {
 	door_say(s, strlen(s), 65536);
 	return door_codes();
+}
+
+/* ---- for the checks ---- */
+
+#define IN	"10.0.0.1"
+#define STRICT	"10.1.0.1"
+#define OLD	"10.2.0.1"
+#define TLS	"10.3.0.1"
+#define FOREIGN	"192.0.2.1"
+
+#define HELLO	"EHLO printer\r\n"
+#define ENVELOPE "MAIL FROM:<a@corp.example>\r\nRCPT TO:<b@example.com>\r\n"
+#define LETTER	"Subject: x\r\n\r\ntext\r\n.\r\n"
+
+KIT_UNUSED void set_up(void) { door_build(1); }
+KIT_UNUSED void set_up_plain(void) { door_build(0); }
+KIT_UNUSED void tear_down(void) { door_demolish(); }
+
+#define EXPECT_CODES(said, codes)	ck_assert_str_eq(door_ask(said), codes)
+
+KIT_UNUSED void
+enter(const char *ip)
+{
+	door_enter(ip, 0);
+	EXPECT_CODES("", "220");
+	EXPECT_CODES(HELLO, "250");
 }
 
 #endif

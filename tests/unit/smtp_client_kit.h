@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+/* smtp_client_kit: a client under test, its owner, a job for it, and the starts of dialogues. */
+#ifndef TESTS_UNIT_SMTP_CLIENT_KIT_H
+#define TESTS_UNIT_SMTP_CLIENT_KIT_H
+
+#include "relayd/smtp/client_int.h"
+#include "tests/unit/smtp_peer.h"
+
+static struct generation *generation;
+static struct store *store;
+static struct route *route;
+static struct client *client;
+
+/* what the owner was told */
+static int ready, done, ended, untried;
+static struct job_result results[8];
+static struct why why_ended;
+
+KIT_UNUSED void ev_ready(void *arg, struct client *c) { ready++; }
+
+KIT_UNUSED void
+ev_done(void *arg, struct client *c, struct job *j)
+{
+	ck_assert_int_eq(ended, 0);
+	done++;
+	untried = j->results[0].fate == JOB_OPEN;
+	for (size_t i = 0; i < j->msg->nrcpts && i < LENGTH(results); i++) {
+		ck_assert_int_eq(j->results[i].fate == JOB_OPEN, untried);
+		results[i] = j->results[i];
+	}
+	job_free(&j);
+}
+
+KIT_UNUSED void
+ev_ended(void *arg, struct client *c, const struct why *why)
+{
+	ended++;
+	why_ended = *why;
+}
+
+static const struct client_events events = {
+	.ready = ev_ready, .done = ev_done, .ended = ev_ended,
+};
+
+KIT_UNUSED struct route *
+make_route(enum plan_level level)
+{
+	struct route *r = route_new();
+	struct plan_target *t = r->plan.targets = must_calloc(1, sizeof *t);
+
+	r->plan.verdict = PLAN_GO;
+	r->plan.ntargets = 1;
+	r->plan.expires = INT64_MAX;
+	t->usable = 1;
+	str_copy(t->host.name, "mx.example.com", sizeof t->host.name);
+	t->requirement.level = level;
+	t->requirement.want.min_version = TLS_V1_2;
+	str_copy(t->requirement.want.sni, t->host.name, DNS_NAME_MAX);
+	str_copy(t->requirement.want.host, t->host.name, DNS_NAME_MAX);
+	if (level == PLAN_PLAINTEXT) {
+		t->requirement.proof = PLAN_BY_EXCEPTION;
+		str_copy(t->requirement.exception, "EX-1", sizeof t->requirement.exception);
+	}
+	return r;
+}
+
+KIT_UNUSED void
+set_up(void)
+{
+	io_base = event_base_new();
+	io_idle_ms = 0;
+	store = store_memory_open(io_base);
+	generation = smtp_generation("hostname = \"relay.example.org\";", 1);
+	peer_open();
+}
+
+KIT_UNUSED void
+drop_client(void)
+{
+	client_free(&client);
+	route_unref(&route);
+	ready = done = ended = untried = 0;
+	memset(results, 0, sizeof results);
+	why_clear(&why_ended);
+}
+
+KIT_UNUSED void
+tear_down(void)
+{
+	drop_client();
+	peer_close();
+	io_turn(10);			/* streams that say goodbye */
+	generation_unref(&generation);
+	store->ops->close(&store);
+	event_base_free(io_base);
+}
+
+KIT_UNUSED void
+dial(const char *const *script, enum plan_level level)
+{
+	struct client_param p = { .base = io_base, .store = store, .generation = generation,
+	    .address = { AF_INET, { 127, 0, 0, 1 } }, .port = peer.port };
+
+	drop_client();
+	route = p.route = make_route(level);
+	peer_begin(script);
+	client = client_new(&p, &events, NULL);
+	ck_assert(ready == 0 && ended == 0);
+}
+
+KIT_UNUSED struct job *
+make_job(size_t nrcpts, const char *text)
+{
+	struct store_message *m = must_calloc(1, sizeof *m);
+	char *data = must_strdup(text);
+
+	m->id = 1;
+	m->sender = must_strdup("from@corp.example");
+	m->size = strlen(text);
+	m->body = store_body_new(&data, m->size);
+	m->nrcpts = nrcpts;
+	m->rcpts = must_calloc(nrcpts, sizeof *m->rcpts);
+	for (size_t i = 0; i < nrcpts; i++) {
+		m->rcpts[i].address = must_strdup(i == 0 ? "a@example.com" : "b@example.com");
+		m->rcpts[i].dest = must_strdup("example.com");
+	}
+	return job_new(m);
+}
+
+#define TEXT	"Subject: x\r\n\r\n.dot\r\n"
+
+/* Dials, gives one job of two recipients when ready, runs to the end. */
+KIT_UNUSED void
+transfer(const char *const *script, enum plan_level level)
+{
+	dial(script, level);
+	PEER_UNTIL(ready || ended);
+	if (!ready)
+		return;
+	client_give(client, make_job(2, TEXT));
+	PEER_UNTIL(done);
+}
+
+KIT_UNUSED void
+expect_ended(enum why_reason reason)
+{
+	PEER_UNTIL(ended);
+	ck_assert_msg(why_ended.reason == reason, "%s: %s", why_token(why_ended.reason),
+	    why_ended.text);
+}
+
+/* No envelope in clear, whatever happened. */
+KIT_UNUSED void
+expect_silence(void)
+{
+	static const char *const never[] = { "MAIL", "RCPT", "DATA", "AUTH", "BDAT", "Subject", "corp" };
+
+	for (size_t i = 0; i < LENGTH(never); i++)
+		ck_assert_msg(!peer_saw_clear(never[i]), "%s in clear", never[i]);
+}
+
+#define EHLO_TLS	"220 mx", ">EHLO", "250-mx\r\n250-STARTTLS\r\n250 SIZE"
+#define SECURE(ehlo)	EHLO_TLS, ">STARTTLS", "220 go", "<tls>", ">EHLO", ehlo
+#define ONE_BY_ONE	SECURE("250 mx")
+#define PIPELINED	SECURE("250-mx\r\n250 PIPELINING")
+#define SCRIPT(...)	(const char *const[]){ __VA_ARGS__, NULL }
+#define MR	">MAIL", "250 ok", ">RCPT", "250 ok", ">RCPT", "250 ok"
+#define PMRD	">MAIL", ">RCPT", ">RCPT", ">DATA"
+
+#endif
