@@ -96,6 +96,7 @@ struct conf_client {
 	enum conf_client_tls	 tls;
 	enum conf_eod		 eod;
 	int			 tls_required_no;	/* RFC 8689 s3: the header counts */
+	int			 hold;		/* their mail waits for an administrator */
 };
 
 struct conf_destination {
@@ -103,6 +104,7 @@ struct conf_destination {
 	struct conf_strings	 domains;	/* "a.example", ".a.example", "*" */
 	enum conf_level		 require;	/* never below delivery.require */
 	enum conf_mode		 mode;
+	int			 hold;		/* new mail waits for an administrator */
 	struct conf_hops	 via;		/* next hops; none: the domain's MX */
 	/* The rest is about these next hops. */
 	enum conf_route_tls	 tls;

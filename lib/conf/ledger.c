@@ -11,6 +11,7 @@
 #include "lib/base/str.h"
 
 #define DAY	((int64_t)86400 * 1000)
+#define CLIENT_NAME_MAX	44	/* so that the id of its exception is as long as others may be */
 
 static struct conf_row *
 row_good(struct conf_row *row)
@@ -154,6 +155,10 @@ conf_exceptions_of_clients(struct conf_load *l)
 	for (size_t i = 0; i < c->clients.n; i++) {
 		if (!c->clients.v[i].tls_required_no)
 			continue;
+		if (strlen(c->clients.v[i].name) > CLIENT_NAME_MAX)
+			conf_error(&l->report, conf_row_at(c, "clients[%zu].name", i), "is too long "
+			    "for an exception; with tls_required_no %d letters are possible",
+			    CLIENT_NAME_MAX);
 		ledger_client(l, &c->clients.v[i], &all[n++]);
 		conf_warning(&l->report, conf_row_at(c, "clients[%zu].tls_required_no", i),
 		    "MAIL OF CLIENT %s MAY GO OUT IN CLEAR: where it says \"TLS-Required: No\", no "

@@ -99,6 +99,14 @@ plan_admits(const struct plan *p, const struct plan_requirement *r, const struct
 	return 0;
 }
 
+int
+plan_would_admit(const struct plan *p, const struct plan_requirement *r, const struct tls_facts *f)
+{
+	struct why why;
+
+	return !f->weak && plan_admits(p, r, f, &why) == 0;
+}
+
 /* The peer must be known and the line private, whatever level or exception lets mail through. */
 static int
 may_login(const struct plan_requirement *r, const struct tls_facts *f, struct why *why)

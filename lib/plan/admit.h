@@ -19,6 +19,14 @@ int	plan_admits(const struct plan *, const struct plan_requirement *,
 	    const struct tls_facts *, struct why *);
 
 /*
+ * The same question about a plan that is not in force, for the record: 1 if it
+ * would have let this connection through, with nothing that weak-tls permits.
+ * Nobody gets through by it.
+ */
+int	plan_would_admit(const struct plan *, const struct plan_requirement *,
+	    const struct tls_facts *);
+
+/*
  * May the credentials of this requirement be sent (RULES P13)? Asked behind
  * plan_admits, with the target's own requirement: neither an exception nor
  * monitor mode lowers it. TLS 1.2 at least, and the certificate verified.

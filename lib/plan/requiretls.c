@@ -40,6 +40,7 @@ void
 plan_requiretls_begin(struct plan_requiretls_walk *w)
 {
 	memset(w, 0, sizeof *w);
+	why_clear(&w->passing);
 	why_clear(&w->unsupported);
 	why_clear(&w->no_tls);
 }
@@ -48,7 +49,7 @@ void
 plan_requiretls_refused(struct plan_requiretls_walk *w, const char *host, const struct why *why)
 {
 	if (!lasts(why->reason))
-		w->may_pass = 1;
+		w->passing = *why;
 	else if (why->reason == WHY_REQUIRETLS_UNSUPPORTED)
 		w->unsupported = *why;
 	else if (why->reason == WHY_REQUIRETLS_NO_TLS)
@@ -60,8 +61,8 @@ plan_requiretls_refused(struct plan_requiretls_walk *w, const char *host, const 
 int
 plan_requiretls_over(const struct plan_requiretls_walk *w, struct why *why)
 {
-	if (w->may_pass || (!why_is_set(&w->unsupported) && !why_is_set(&w->no_tls)))
-		return 0;
 	*why = why_is_set(&w->unsupported) ? w->unsupported : w->no_tls;
-	return 1;
+	if (why_is_set(&w->passing))
+		*why = w->passing;
+	return !why_is_set(&w->passing) && why_is_set(why);
 }

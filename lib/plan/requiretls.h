@@ -22,14 +22,17 @@ int	plan_requiretls_name(const struct plan *, const struct plan_target *, struct
  * reason that may pass: not reached, not looked up, cut.
  */
 struct plan_requiretls_walk {
-	int		may_pass;	/* another time it may work */
+	struct why	passing;	/* of a host that may be good another time */
 	struct why	unsupported;	/* of a host that was good but for the offer */
 	struct why	no_tls;
 };
 void	plan_requiretls_begin(struct plan_requiretls_walk *);
 void	plan_requiretls_refused(struct plan_requiretls_walk *, const char *host,
 	    const struct why *);
-/* 1 and *why (5.7.30 if a host lacked nothing else, or 5.7.10): the message fails; 0: it waits. */
+/*
+ * 1: the message fails, 5.7.30 if a host lacked nothing but the offer, else
+ * 5.7.10. 0: it waits for this reason (NONE before any host was refused).
+ */
 int	plan_requiretls_over(const struct plan_requiretls_walk *, struct why *);
 
 #endif

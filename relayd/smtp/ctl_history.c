@@ -51,6 +51,10 @@ ask(struct ctl_call *c, const struct ipc_history_ask *question, ask_history_fn *
 {
 	struct history *h = c->state;
 
+	if (question->domain[0] == '[') {	/* an address has no history */
+		ctl_call_end(c, 0, NULL);
+		return;
+	}
 	h->wait = ask_history(c->house->sched->ask, question, fn, c);
 }
 

@@ -32,7 +32,8 @@ struct deliver	*deliver_new(const struct deliver_param *, const struct deliver_e
 void		 deliver_free(struct deliver **);
 void		 deliver_give(struct deliver *, struct job *);
 void		 deliver_quit(struct deliver *);
-/* Of a requiretls lane that has ended without being ready: 1 and *why if no host will ever do. */
+/* Of a requiretls lane that has ended without being ready: 1 if no host will ever do, 0 if one may;
+ * *why is why. Other lanes: 0, *why is left alone. */
 int		 deliver_hopeless(const struct deliver *, struct why *);
 /* The connection of a lane that has been ready; NULL while it walks. */
 const struct client *deliver_client(const struct deliver *);

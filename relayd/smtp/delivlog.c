@@ -21,6 +21,9 @@ static const struct {
 	[DELIVLOG_BOUNCED] = { "bounced", "bounced" },
 	[DELIVLOG_EXPIRED] = { "expired", "expired" },
 	[DELIVLOG_HELD] = { "held", "held" },
+	[DELIVLOG_RELEASED] = { "released", "released" },
+	[DELIVLOG_DELETED] = { "deleted", "deleted" },
+	[DELIVLOG_REDIRECTED] = { "redirected", "redirected" },
 };
 
 /* "2.1", "0.02", "0": at most two digits behind the point, as Postfix writes them. */

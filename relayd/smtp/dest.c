@@ -12,6 +12,7 @@
 #include "relayd/smtp/dest_int.h"
 #include "relayd/smtp/downgrade.h"
 #include "relayd/smtp/outcome.h"
+#include "relayd/smtp/pause.h"
 
 /* ---- failure of the destination as a whole ---- */
 
@@ -158,7 +159,7 @@ run(struct dest *d)
 {
 	int64_t now = clock_mono_ms();
 
-	if (d->s->draining)
+	if (d->s->draining || d->paused)
 		return;
 	if (dest_blocked(d)) {
 		sleep_until(d, queue_backoff_until(&d->backoff));
@@ -195,7 +196,7 @@ dest_run(struct dest *d)
 		run(d);
 	} while (d->again);
 	d->running = 0;
-	if (idle(d) && d->count == 0 && !dest_blocked(d)) {
+	if (idle(d) && d->count == 0 && !dest_blocked(d) && !d->paused) {
 		sched_forget(d->s, d);
 		dest_free(&d);
 	}
@@ -204,6 +205,9 @@ dest_run(struct dest *d)
 void
 dest_settled(struct dest *d, struct job *j, size_t gone, int64_t next_due)
 {
+	void (*settled)(void *) = j->settled;
+	void *arg = j->settled_arg;
+
 	d->count -= gone < d->count ? gone : d->count;
 	TAILQ_REMOVE(&d->out, j, link);
 	d->nout--;
@@ -211,6 +215,24 @@ dest_settled(struct dest *d, struct job *j, size_t gone, int64_t next_due)
 	if (next_due != 0)
 		dest_window_on_disk(d, next_due);
 	dest_run(d);
+	if (settled != NULL)
+		settled(arg);
+}
+
+void
+dest_give_up(struct dest *d, struct job *j)
+{
+	dest_settle(d, j, NULL);
+}
+
+/* What is in progress ends by itself. */
+void
+dest_set_paused(struct dest *d, int paused)
+{
+	d->paused = paused;
+	if (paused)
+		dest_window_release(d, NULL);
+	sched_wake_at(d->s, d, clock_mono_ms());
 }
 
 void
@@ -248,6 +270,7 @@ dest_new(struct sched *s, const char *name)
 	d->name = must_strdup(name);
 	queue_key_parse(name, &d->key);
 	d->disk_due = DEST_NEVER;
+	d->paused = pause_of(s->pauses, name) != NULL;
 	queue_backoff_init(&d->backoff, 1,
 	    (unsigned)s->generation->conf->delivery.connections_per_destination);
 	TAILQ_INIT(&d->ready);
@@ -296,5 +319,6 @@ dest_look(const struct dest *d, struct dest_view *v)
 		.failures = d->backoff.failures, .why = &d->why, .disk_due = d->disk_due,
 		.blocked_until = dest_blocked(d) ? queue_backoff_until(&d->backoff) : 0,
 		.plan = d->route != NULL ? &d->route->plan : NULL, .asking = d->asking != NULL,
+		.paused = d->paused,
 	};
 }

@@ -34,6 +34,19 @@ void		 dest_unblock(struct dest *);
 /* Its plan is decided again, now. */
 void		 dest_replan(struct dest *);
 int		 dest_busy(const struct dest *);
+/*
+ * An administrator's hand: these recipients, all of this destination and of
+ * one message, are taken out of the way of delivery until their settlement.
+ * NULL if one of them is being delivered, settled or changed now; the message
+ * is taken otherwise. The job ends by outcome_take (dest_give_up) or by
+ * dest_settled, where gone are those that stop waiting for delivery: held
+ * ones count as waiting from here on.
+ */
+struct job	*dest_claim(struct dest *, struct store_message **);
+/* Results of a claimed job are set: it goes to outcome. */
+void		 dest_give_up(struct dest *, struct job *);
+/* A paused destination takes mail and delivers none. */
+void		 dest_set_paused(struct dest *, int paused);
 /* For relayctl: recipients known, reason and time (mono ms, 0 = none) of a block. */
 uint64_t	 dest_count(const struct dest *);
 const struct why *dest_why(const struct dest *, int64_t *until);
@@ -47,6 +60,7 @@ struct dest_view {
 	const struct why	*why;		/* of the block */
 	const struct plan	*plan;		/* NULL: none now */
 	int			 asking;	/* the policy worker has the question */
+	int			 paused;	/* by an administrator */
 };
 void		 dest_look(const struct dest *, struct dest_view *);
 

@@ -42,6 +42,7 @@ struct dest {
 	struct why		 why;		/* of the last failure as a whole */
 
 	int			 running, again;
+	int			 paused;	/* by an administrator, see pause.h */
 };
 
 /* dest.c */

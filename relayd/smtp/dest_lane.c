@@ -84,7 +84,7 @@ static void	lane_end(struct lane *);
 static void
 give_or_return(struct dest *d, struct lane *l, struct job *j)
 {
-	if (l != NULL && dest_route_is_fresh(d) && !worn_out(d, l)) {
+	if (l != NULL && !d->paused && dest_route_is_fresh(d) && !worn_out(d, l)) {
 		lane_give(l, j);
 		return;
 	}
@@ -236,7 +236,7 @@ on_lane_ended(void *arg, struct deliver *deliver, const struct why *reason, int 
 	const struct conf_durations *retry;
 	struct lane *l = arg;
 	struct dest *d = l->dest;
-	struct why why = *reason, verdict;
+	struct why why = *reason, verdict = *reason;
 	int hopeless = deliver_hopeless(deliver, &verdict);
 
 	lane_free(d, l);
@@ -258,7 +258,7 @@ on_lane_ended(void *arg, struct deliver *deliver, const struct why *reason, int 
 		    (uint32_t)rand_u64());
 		/* With other lanes at work it only wants fewer connections. */
 		if (dest_blocked(d))
-			dest_failed(d, &why);
+			dest_failed(d, &verdict);
 	}
 	dest_run(d);
 }

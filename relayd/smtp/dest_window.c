@@ -134,11 +134,28 @@ ids_in_memory(const struct dest *d, size_t *n)
 	return ids;
 }
 
+/* What came into memory, or was claimed, while the store was reading is not taken twice. */
+static void
+leave_out(struct store_message *m, const int64_t *ids, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->nrcpts; i++) {
+		if (n > 0 && bsearch(&m->rcpts[i].id, ids, n, sizeof *ids, compare_ids) != NULL)
+			store_rcpt_fini(&m->rcpts[i]);
+		else
+			m->rcpts[kept++] = m->rcpts[i];
+	}
+	m->nrcpts = kept;
+}
+
 static void
 on_loaded(void *arg, const struct why *why, struct store_message **msgs, size_t n, int more,
     int64_t next_due)
 {
 	struct dest *d = arg;
+	int64_t *known;
+	size_t nknown;
 
 	d->loading = 0;
 	if (why_is_set(why)) {
@@ -149,10 +166,19 @@ on_loaded(void *arg, const struct why *why, struct store_message **msgs, size_t 
 		dest_window_on_disk(d, 0);
 	else if (next_due != 0)
 		dest_window_on_disk(d, next_due);
+	known = ids_in_memory(d, &nknown);
 	for (size_t i = 0; i < n; i++) {
+		leave_out(msgs[i], known, nknown);
+		if (msgs[i]->nrcpts == 0 || d->paused) {
+			store_message_free(&msgs[i]);
+			continue;
+		}
 		d->s->jobs++;
 		keep(d, job_new(msgs[i]));
 	}
+	free(known);
+	if (d->paused)
+		dest_window_on_disk(d, 0);
 	dest_run(d);
 }
 
@@ -180,21 +206,26 @@ on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n
     int64_t next_due)
 {
 	struct dest *d = arg;
-	int64_t now = clock_wall_ms(), max_age = d->s->generation->conf->queue.max_age;
+	int64_t now = clock_wall_ms(), max_age = d->s->generation->conf->queue.max_age, *known;
+	size_t nknown;
 
 	d->sweeping = 0;
+	known = ids_in_memory(d, &nknown);
 	for (size_t i = 0; i < n; i++) {
-		struct job *j = job_new(msgs[i]);
+		struct job *j;
 
-		d->s->jobs++;
-		if (now - j->msg->created < max_age) {
-			dest_window_discard(d, j);
+		leave_out(msgs[i], known, nknown);
+		if (msgs[i]->nrcpts == 0 || now - msgs[i]->created < max_age) {
+			store_message_free(&msgs[i]);
 			continue;
 		}
+		j = job_new(msgs[i]);
+		d->s->jobs++;
 		keep_out(d, j);
 		job_settle_open(j, JOB_DEFERRED, &d->why, NULL);
 		dest_settle(d, j, NULL);
 	}
+	free(known);
 	dest_window_on_disk(d, 0);
 	dest_run(d);
 }
@@ -219,12 +250,12 @@ dest_add(struct dest *d, struct job *j)
 {
 	struct sched *s = d->s;
 
-	int blocked = dest_blocked(d);
+	int blocked = !d->paused && dest_blocked(d);
 
 	d->count += j->msg->nrcpts;
 	if (blocked)
 		delivlog_waiting(j, d->name, &d->why);
-	if (blocked || d->nready >= SCHED_WINDOW_DEST ||
+	if (blocked || d->paused || d->nready >= SCHED_WINDOW_DEST ||
 	    s->jobs >= SCHED_WINDOW_ALL) {
 		dest_window_on_disk(d, j->msg->rcpts[0].due);
 		job_free(&j);
@@ -244,4 +275,48 @@ dest_on_disk(struct dest *d, uint64_t recipients, int64_t due)
 	d->count += recipients;
 	dest_window_on_disk(d, due);
 	dest_run(d);
+}
+
+/* ---- claims ---- */
+
+/* 1 if a job of this message has one of the recipients of m; ids ascend in both. */
+static int
+shares(const struct job *j, const struct store_message *m)
+{
+	size_t a = 0, b = 0;
+
+	while (j->msg->id == m->id && a < j->msg->nrcpts && b < m->nrcpts) {
+		int64_t x = j->msg->rcpts[a].id, y = m->rcpts[b].id;
+
+		if (x == y)
+			return 1;
+		a += x < y;
+		b += y < x;
+	}
+	return 0;
+}
+
+struct job *
+dest_claim(struct dest *d, struct store_message **mp)
+{
+	struct store_message *m = *mp;
+	struct job *j, *next;
+
+	TAILQ_FOREACH(j, &d->out, link)
+		if (shares(j, m))
+			return NULL;
+	TAILQ_FOREACH_SAFE(j, &d->ready, link, next)
+		if (shares(j, m)) {
+			TAILQ_REMOVE(&d->ready, j, link);
+			d->nready--;
+			dest_window_discard(d, j);
+			d->disk_due = 0;
+		}
+	*mp = NULL;
+	for (size_t i = 0; i < m->nrcpts; i++)
+		d->count += m->rcpts[i].state == STORE_HELD;
+	d->s->jobs++;
+	j = job_new(m);
+	keep_out(d, j);
+	return j;
 }

@@ -12,7 +12,8 @@
 #include "lib/base/why.h"
 #include "lib/store/store.h"
 
-enum job_fate { JOB_OPEN, JOB_DELIVERED, JOB_DEFERRED, JOB_FAILED };
+/* EXPIRED: given up, whatever the age of the message. */
+enum job_fate { JOB_OPEN, JOB_DELIVERED, JOB_DEFERRED, JOB_FAILED, JOB_EXPIRED };
 
 struct job_result {
 	enum job_fate	 fate;
@@ -27,6 +28,9 @@ struct job {
 	struct job_result	*results;	/* one per recipient */
 	/* delays=a/b/c/d of the delivery log, mono ms: loaded, given to a connection, transfer begun */
 	int64_t			 queued, given, began;
+	/* Of one that was claimed (dest.h): it is settled and about to be freed. */
+	void			(*settled)(void *arg);
+	void			*settled_arg;
 };
 TAILQ_HEAD(job_list, job);
 

@@ -104,6 +104,10 @@ decide_rcpt(struct pending *p, size_t i, const struct delivlog_attempt *a)
 		status = DELIVLOG_BOUNCED;
 		fail_rcpt(p, i, MAIL_DSN_FAILED, r->why.dsn);
 		break;
+	case JOB_EXPIRED:
+		status = DELIVLOG_EXPIRED;
+		fail_rcpt(p, i, MAIL_DSN_EXPIRED, why_dsn(WHY_EXPIRED));
+		break;
 	case JOB_DEFERRED:
 	case JOB_OPEN:
 		if (r->why.reason == WHY_CORRUPT) {

@@ -40,9 +40,8 @@ int
 route_admits_bare(const struct route *r, const struct plan_target *t, const struct tls_facts *f)
 {
 	size_t i = (size_t)(t - r->plan.targets);
-	struct why why;
 
 	MUST(i < r->plan.ntargets);
-	return i < r->bare.ntargets && plan_target_same(&r->bare.targets[i], t) && !f->weak &&
-	    plan_admits(&r->bare, &r->bare.targets[i].requirement, f, &why) == 0;
+	return i < r->bare.ntargets && plan_target_same(&r->bare.targets[i], t) &&
+	    plan_would_admit(&r->bare, &r->bare.targets[i].requirement, f);
 }

@@ -13,6 +13,7 @@
 #include "relayd/smtp/delivlog.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/job.h"
+#include "relayd/smtp/pause.h"
 
 /* ---- timers ---- */
 
@@ -89,7 +90,7 @@ dup_or_null(const char *s)
 
 /* The same message with an empty recipient list; the body is shared. */
 static struct store_message *
-clone_envelope(const struct store_message *m)
+clone_envelope(const struct store_message *m, size_t nrcpts)
 {
 	struct store_message *c = must_calloc(1, sizeof *c);
 
@@ -100,7 +101,7 @@ clone_envelope(const struct store_message *m)
 	c->envid = dup_or_null(m->envid);
 	c->ret = dup_or_null(m->ret);
 	c->body = m->body != NULL ? store_body_ref(m->body) : NULL;
-	c->rcpts = must_calloc(m->nrcpts, sizeof *c->rcpts);
+	c->rcpts = must_calloc(nrcpts, sizeof *c->rcpts);
 	c->nrcpts = 0;
 	return c;
 }
@@ -114,23 +115,66 @@ same_dest(const struct store_message *m)
 	return 1;
 }
 
-/* Moves the recipients of rcpts[0]'s destination out of m. */
+/* Moves the recipients for which wanted says so out of m; NULL if there are none. */
 static struct store_message *
-split(struct store_message *m)
+take_out(struct store_message *m, int (*wanted)(const struct store_rcpt *, const char *),
+    const char *arg)
 {
-	struct store_message *part = clone_envelope(m);
-	char *dest = must_strdup(m->rcpts[0].dest);
-	size_t kept = 0;
+	struct store_message *part;
+	size_t kept = 0, n = 0;
+
+	for (size_t i = 0; i < m->nrcpts; i++)
+		n += wanted(&m->rcpts[i], arg) ? 1 : 0;
+	if (n == 0)
+		return NULL;
+	part = clone_envelope(m, n);
 
 	for (size_t i = 0; i < m->nrcpts; i++) {
-		if (strcmp(m->rcpts[i].dest, dest) == 0)
+		if (wanted(&m->rcpts[i], arg))
 			part->rcpts[part->nrcpts++] = m->rcpts[i];
 		else
 			m->rcpts[kept++] = m->rcpts[i];
 	}
 	m->nrcpts = kept;
+	return part;
+}
+
+static int
+is_for(const struct store_rcpt *r, const char *dest)
+{
+	return strcmp(r->dest, dest) == 0;
+}
+
+static int
+is_held(const struct store_rcpt *r, const char *unused)
+{
+	return r->state == STORE_HELD;
+}
+
+struct store_message *
+sched_split(struct store_message *m)
+{
+	char *dest = must_strdup(m->rcpts[0].dest);
+	struct store_message *part = take_out(m, is_for, dest);
+
 	free(dest);
 	return part;
+}
+
+/* The log's word on those that a rule holds. */
+static void
+say_held(struct store_message *m)
+{
+	struct job *j = job_new(m);
+
+	for (size_t i = 0; i < m->nrcpts; i++) {
+		const struct store_rcpt *r = &m->rcpts[i];
+		const struct delivlog_attempt a = { .dest = r->dest };
+
+		(void)why_set(&j->results[i].why, WHY_ADMIN, "%s", r->last != NULL ? r->last : "");
+		delivlog_attempt(j, i, DELIVLOG_HELD, &a);
+	}
+	job_free(&j);
 }
 
 static void
@@ -144,9 +188,14 @@ add_job(struct sched *s, struct store_message *m)
 void
 sched_add(struct sched *s, struct store_message *m)
 {
-	delivlog_active(m, m->nrcpts);
+	struct store_message *held = take_out(m, is_held, NULL);
+
+	if (held != NULL)
+		say_held(held);
+	if (m->nrcpts > 0)
+		delivlog_active(m, m->nrcpts);
 	while (m->nrcpts > 0 && !same_dest(m))
-		add_job(s, split(m));
+		add_job(s, sched_split(m));
 	if (m->nrcpts > 0)
 		add_job(s, m);
 	else
@@ -157,6 +206,32 @@ void
 sched_on_disk(struct sched *s, const char *name, uint64_t recipients, int64_t due)
 {
 	dest_on_disk(dest_get(s, name), recipients, due);
+}
+
+/* ---- an administrator's hand ---- */
+
+struct job *
+sched_claim(struct sched *s, struct store_message **m, struct dest **dest)
+{
+	*dest = dest_get(s, (*m)->rcpts[0].dest);
+	return dest_claim(*dest, m);
+}
+
+void
+sched_pause(struct sched *s, const char *name)
+{
+	int paused = pause_of(s->pauses, name) != NULL;
+
+	if (paused || map_gets(s->dests, name) != NULL)
+		dest_set_paused(dest_get(s, name), paused);
+}
+
+static void
+pause_one(const struct pause *p, void *arg)
+{
+	sched_pause(arg, p->domain);
+	log_notice("destination %s is paused since uid %u said so%s%s", p->domain, p->uid,
+	    p->reason[0] != '\0' ? ": " : "", p->reason);
 }
 
 /* ---- recovery ---- */
@@ -184,6 +259,20 @@ on_dests(void *arg, const struct why *why, const struct store_dest *dests, size_
 	free(r);
 }
 
+static void
+on_pauses(void *arg, const struct why *why)
+{
+	struct recovery *r = arg;
+
+	if (why_is_set(why)) {
+		r->done(r->arg, why);
+		free(r);
+		return;
+	}
+	pause_each(r->s->pauses, pause_one, r->s);
+	r->s->store->ops->dests(r->s->store, on_dests, r);
+}
+
 void
 sched_recover(struct sched *s, void (*done)(void *, const struct why *), void *arg)
 {
@@ -192,7 +281,7 @@ sched_recover(struct sched *s, void (*done)(void *, const struct why *), void *a
 	r->s = s;
 	r->done = done;
 	r->arg = arg;
-	s->store->ops->dests(s->store, on_dests, r);
+	pause_load(s->pauses, s->store, on_pauses, r);
 }
 
 /* ---- all of them ---- */
@@ -257,6 +346,7 @@ sched_new(struct event_base *base, struct store *store, struct ask *ask, struct 
 	s->outcome = outcome;
 	s->generation = generation_ref(generation);
 	s->dests = map_new();
+	s->pauses = pause_new();
 	heap_init(&s->timers);
 	s->ev_timer = evtimer_new(base, on_timer, s);
 	return s;
@@ -281,6 +371,7 @@ sched_free(struct sched **sp)
 	heap_fini(&s->timers);		/* its nodes live in the destinations */
 	map_each(s->dests, free_one, NULL);
 	map_free(&s->dests);
+	pause_free(&s->pauses);
 	event_free(s->ev_timer);
 	generation_unref(&s->generation);
 	free(s);

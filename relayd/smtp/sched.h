@@ -21,6 +21,7 @@ struct event_base;
 struct job;
 struct ledger;
 struct outcome;
+struct pauses;
 
 #define SCHED_WINDOW_DEST	400		/* jobs of one destination in memory */
 #define SCHED_WINDOW_ALL	10000		/* of all */
@@ -33,6 +34,7 @@ struct sched {
 	struct outcome		*outcome;
 	struct ledger		*ledger;	/* borrowed; NULL: no exception holds */
 	struct generation	*generation;	/* the current one; a reference */
+	struct pauses		*pauses;	/* destinations that an administrator stopped */
 	struct map		*dests;
 	struct heap		 timers;	/* of destinations, mono ms */
 	struct event		*ev_timer;
@@ -47,10 +49,20 @@ struct sched	*sched_new(struct event_base *, struct store *, struct ask *, struc
 void		 sched_free(struct sched **);
 /* What the store holds from before; the callback comes when it is known. */
 void		 sched_recover(struct sched *, void (*done)(void *arg, const struct why *), void *arg);
-/* A message that is durable now (taken): its due recipients are spread over their destinations. */
+/* A message that is durable now (taken): its due recipients are spread over their destinations;
+ * held ones stay with the store. */
 void		 sched_add(struct sched *, struct store_message *);
 /* Recipients of a destination that are in the store, the earliest due then (Unix ms). */
 void		 sched_on_disk(struct sched *, const char *dest, uint64_t recipients, int64_t due);
+/*
+ * Moves the recipients of the first one's destination out of the message; they
+ * are the caller's. The rest stays, perhaps none.
+ */
+struct store_message *sched_split(struct store_message *);
+/* For an administrator, see dest_claim. NULL: one of them is being delivered now. */
+struct job	*sched_claim(struct sched *, struct store_message **, struct dest **);
+/* Stops or resumes a destination as sched->pauses says now. */
+void		 sched_pause(struct sched *, const char *dest);
 /* A new generation: routes are decided again. */
 void		 sched_reload(struct sched *, struct generation *);
 /* Starts nothing new; deliveries in progress go on. */

@@ -53,6 +53,7 @@ class Script:
               usual answer) or a function of (session, line)
     drop, stall   verbs at which the connection is cut, or never answered
     tarpit    seconds before each reply
+    tls_caps  offered under TLS only, such as REQUIRETLS
     messages  cut the connection after so many messages
     implicit  TLS from the first byte
     users     name to password: AUTH with the mechanisms in auth, offered under
@@ -65,6 +66,7 @@ class Script:
     starttls: str = "yes"
     tls_max: str = ""
     caps: tuple = CAPS
+    tls_caps: tuple = ()
     replies: dict = field(default_factory=dict)
     drop: tuple = ()
     stall: tuple = ()
@@ -283,6 +285,8 @@ class _Dialogue:
         if not self.session.tls:
             offer = {"no": None, "mangle": "XXXXXXXA"}.get(self.sink.script.starttls, "STARTTLS")
             caps += [offer] if offer and not self.sink.script.implicit else []
+        else:
+            caps += self.sink.script.tls_caps
         where = self.sink.script.auth_in
         if self.sink.script.users and where in ("both", "tls" if self.session.tls else "clear"):
             caps.append("AUTH " + " ".join(self.sink.script.auth))

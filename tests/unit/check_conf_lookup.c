@@ -2,6 +2,7 @@
 /* check_conf_lookup: the most specific entry wins, and exceptions lapse. */
 #include <arpa/inet.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,14 +166,13 @@ START_TEST(exceptions_in_order)
 	struct conf_errors e;
 	struct conf *one;
 	char ids[200] = "";
+	int used = 0;
 	size_t n;
 
 	ck_assert_int_eq(conf_load_text(hosts_text, sizeof hosts_text - 1, "x.conf", &one, &e), 0);
 	n = conf_exceptions_of(one, ordered[_i].domain, noon - 1, v, ordered[_i].max);
-	for (size_t i = 0; i < n; i++) {
-		strncat(ids, v[i]->id, 20);
-		strncat(ids, " ", 2);
-	}
+	for (size_t i = 0; i < n; i++)
+		used += snprintf(ids + used, sizeof ids - (size_t)used, "%s ", v[i]->id);
 	ck_assert_str_eq(ids, ordered[_i].ids);
 	/* A moment is a moment, and not the end of its day. */
 	ck_assert_uint_eq(conf_exceptions_of(one, ordered[_i].domain, noon, v, 9), 0);

@@ -518,7 +518,14 @@ START_TEST(test_tlsa_alias)
 	ck_assert_int_eq(tlsa.status, DNS_FOUND);
 	ck_assert_str_eq(tlsa.base, "www.example");
 	ck_assert_uint_eq(tlsa.set.rr[0].usage, 0);
-	ck_assert(!dns_tlsa_usable(&tlsa.set.rr[0]));
+	ck_assert(!dns_tlsa_usable(&tlsa.set.rr[0]) && !tlsa.denied);
+}
+END_TEST
+
+START_TEST(test_tlsa_denied)
+{
+	tlsa_at(_i == 0 ? "only4.example" : "www.plain", 26);
+	ck_assert(tlsa.status == DNS_NODATA && tlsa.denied == (_i == 0));
 }
 END_TEST
 
@@ -599,6 +606,7 @@ main(void)
 	tcase_add_test(t, test_mx_many);
 	tcase_add_loop_test(t, test_host, 0, LENGTH(hosts));
 	tcase_add_test(t, test_tlsa_alias);
+	tcase_add_loop_test(t, test_tlsa_denied, 0, 2);
 	tcase_add_test(t, test_tlsa_short);
 	tcase_add_test(t, test_tlsa_many);
 	tcase_add_test(t, test_txt);

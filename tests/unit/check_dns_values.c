@@ -16,6 +16,7 @@
 #include "lib/dns/name.h"
 #include "lib/dns/range.h"
 #include "lib/dns/rr.h"
+#include "lib/dns/tlsa.h"
 
 #define L63	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define N253	L63 "." L63 "." L63 "." "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -260,6 +261,31 @@ START_TEST(test_tlsa_print)
 END_TEST
 
 /* Every cut of a message is a failure or the same kind of answer, never a crash. */
+/* Only a signed denial proves that there is no DANE. */
+static const struct {
+	enum dns_status	status;
+	int		secure;
+	enum dns_status	result;
+	int		denied;
+} denials[] = {
+	{ DNS_NODATA, 1, DNS_NODATA, 1 }, { DNS_NXDOMAIN, 1, DNS_NODATA, 1 },
+	{ DNS_NODATA, 0, DNS_NODATA, 0 }, { DNS_NXDOMAIN, 0, DNS_NODATA, 0 },
+	{ DNS_FOUND, 0, DNS_NODATA, 0 }, { DNS_FOUND, 1, DNS_FOUND, 0 },
+	{ DNS_FAILED, 0, DNS_FAILED, 0 }, { DNS_BOGUS, 0, DNS_BOGUS, 0 },
+};
+
+START_TEST(test_tlsa_denied)
+{
+	struct dns_answer a = { .status = denials[_i].status, .secure = denials[_i].secure };
+	struct dns_tlsa_result t;
+
+	dns_tlsa_parse(&t, "mx.example", &a);
+	ck_assert_int_eq(t.status, denials[_i].result);
+	ck_assert_int_eq(t.denied, denials[_i].denied);
+	dns_tlsa_result_fini(&t);
+}
+END_TEST
+
 START_TEST(test_cut_message)
 {
 	static const uint8_t wire[] =
@@ -302,6 +328,7 @@ main(void)
 	tcase_add_test(t, test_tlsa_vectors);
 	tcase_add_test(t, test_tlsa_full);
 	tcase_add_test(t, test_tlsa_print);
+	tcase_add_loop_test(t, test_tlsa_denied, 0, LENGTH(denials));
 	tcase_add_test(t, test_cut_message);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* check_history_ledger: history.db: kept, added up, read back with suspicion, forgotten on demand. */
+/* check_history_ledger: history.db: kept, read back with suspicion, forgotten on demand. */
 #include <check.h>
 #include <sqlite3.h>
 #include <stdio.h>

@@ -390,7 +390,7 @@ START_TEST(injection)
 	say(INJECTED, (size_t)_i);
 	io_turn(4);
 	if (stream != NULL)
-		(void)!send(peer, INJECTED + _i, sizeof INJECTED - 1 - (size_t)_i, MSG_NOSIGNAL);
+		(void)!send(peer, &INJECTED[_i], sizeof INJECTED - 1 - (size_t)_i, MSG_NOSIGNAL);
 	io_turn(4);
 	hear(text, sizeof text);
 	ck_assert_int_eq(secured, 0);

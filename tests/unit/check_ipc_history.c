@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Proofs, questions and answers of the TLS history on the wire: round trip, truncation, every bit. */
+/* The TLS history on the wire: round trip, every truncation, every bit, every limit. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -56,6 +56,17 @@ static const struct {
 	{ "{\"v\":1,\"verb\":\"queue.show\",\"id\":\"x\"}\n", "usage", "no queue id" },
 	{ "{\"v\":1,\"verb\":\"queue.show\",\"id\":12}\n", "usage", "no queue id" },
 	{ "{\"v\":1,\"verb\":\"queue.show\",\"id\":\"0000000BBBBB\",\"body\":1}\n", "usage", "true or" },
+	{ "{\"v\":1,\"verb\":\"history.show\"}\n", "usage", "domain is missing" },
+	{ "{\"v\":1,\"verb\":\"history.accept\",\"domain\":\"a.example\"}\n", "usage",
+	    "reason is missing" },
+	{ "{\"v\":1,\"verb\":\"history.accept\",\"domain\":\"a.example\",\"reason\":\"\"}\n", "usage",
+	    "1 to 200 octets" },
+	{ "{\"v\":1,\"verb\":\"history.accept\",\"domain\":\"a.example\",\"reason\":7}\n", "usage",
+	    "1 to 200 octets" },
+	{ "{\"v\":1,\"verb\":\"history.accept\",\"domain\":\"a.example\",\"reason\":\"a\\nb\"}\n",
+	    "usage", "one printable line" },
+	{ "{\"v\":1,\"verb\":\"history.accept\",\"domain\":\"a.example\",\"reason\":\"a\\u001bb\"}\n",
+	    "usage", "one printable line" },
 	{ "{\"v\":1,\"verb\":\"queue.flush\"}\n", "usage", "tried now" },
 	{ "{\"v\":1,\"verb\":\"queue.flush\",\"all\":false}\n", "usage", "tried now" },
 	{ "{\"v\":1,\"verb\":\"queue.flush\",\"all\":true,\"domain\":\"x.example\"}\n", "usage",
@@ -178,6 +189,7 @@ static const struct { const char *line; int denied; } rights[] = {
 	{ "{\"v\":1,\"verb\":\"queue.show\",\"id\":\"000000000001\"}\n", 0 },
 	{ "{\"v\":1,\"verb\":\"queue.show\",\"id\":\"000000000001\",\"body\":true}\n", 1 },
 	{ "{\"v\":1,\"verb\":\"queue.flush\",\"all\":true}\n", 1 },
+	{ "{\"v\":1,\"verb\":\"history.accept\",\"domain\":\"a.example\",\"reason\":\"x\"}\n", 1 },
 	{ "{\"v\":1,\"verb\":\"queue.flush\",\"id\":\"000000000001\"}\n", 1 },
 };
 
@@ -370,6 +382,32 @@ START_TEST(dests)
 }
 END_TEST
 
+START_TEST(exceptions)
+{
+	static const char text[] = "hostname = \"relay.test\"; exceptions = ( { id = \"EX-7\";"
+	    " domains = [ \"a.example\" ]; hosts = [ \"mx.a.example\" ]; allow = \"weak-tls\";"
+	    " owner = \"ops\"; reason = \"r\"; expires = \"2099-01-01\"; max_uses = 9; } );";
+	struct conf_errors errors;
+
+	ck_assert_int_eq(ask_verb("exception.list", NULL), 0);
+	ck_assert_int_eq(ask_verb("exception.show", "\"id\":\"EX-7\""), 0);
+	ck_assert_int_eq(ask_verb("exception.show", NULL), -1);
+	conf_free(&generation->conf);
+	ck_assert_int_eq(conf_load_text(text, sizeof text - 1, "test", &generation->conf, &errors), 0);
+	conf_errors_fini(&errors);
+	ck_assert_int_eq(ask_verb("exception.list", NULL), 1);
+	ck_assert_str_eq(text_of(0, "exception"), "EX-7");
+	ck_assert_str_eq(text_of(0, "allow"), "weak-tls");
+	/* There is no ledger in this house: nothing holds. */
+	ck_assert_str_eq(text_of(0, "state"), "unknown");
+	ck_assert_int_eq(json_integer_value(json_object_get(answer.lines[0], "max_uses")), 9);
+	ck_assert_int_eq(ask_verb("exception.show", "\"id\":\"EX-7\""), 1);
+	ck_assert_int_eq(ask_verb("exception.show", "\"id\":\"ex-7\""), 0);
+	ck_assert_int_eq(ask_verb("status", NULL), 1);
+	ck_assert_int_eq(json_integer_value(json_object_get(answer.lines[0], "exceptions")), 0);
+}
+END_TEST
+
 static void
 add_tests(Suite *suite, const char *name, void (*setup)(void))
 {
@@ -393,6 +431,7 @@ add_tests(Suite *suite, const char *name, void (*setup)(void))
 	tcase_add_test(t, flush);
 	tcase_add_test(t, flush_leaves_held);
 	tcase_add_test(t, dests);
+	tcase_add_test(t, exceptions);
 	suite_add_tcase(suite, t);
 }
 

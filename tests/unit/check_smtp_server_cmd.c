@@ -75,7 +75,7 @@ START_TEST(starttls_injection)
 	EXPECT_CODES("", "220");
 	EXPECT_CODES(HELLO, "250");
 	door_say(INJECT, cut, 65536);
-	door_say(INJECT + cut, sizeof INJECT - 1 - cut, 65536);
+	door_say(&INJECT[cut], sizeof INJECT - 1 - cut, 65536);
 	ck_assert_str_eq(door_codes(), cut == 10 ? "220" : "554");
 	ck_assert_int_eq(door_closed, 1);
 }

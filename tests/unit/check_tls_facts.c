@@ -276,6 +276,40 @@ want_of(const struct row *row, const struct kit_pair *leaf, struct tls_want *wan
 	}
 }
 
+/* RULES P12: weak-tls takes a weak chain, and that is known; a stranger's it does not take. */
+static const struct {
+	enum kit_key	key;
+	int		stranger, min_version, chain, weak;
+} weaks[] = {
+	{ KIT_P256, 0, TLS_V1_2, 1, 0 }, { KIT_P256, 0, TLS_V1_0, 1, 0 },
+	{ KIT_RSA1024, 0, TLS_V1_2, 0, 0 }, { KIT_RSA1024, 0, TLS_V1_0, 1, 1 },
+	{ KIT_RSA1024, 1, TLS_V1_0, 0, 0 }, { KIT_P256, 1, TLS_V1_0, 0, 0 },
+};
+
+START_TEST(facts_of_weak_chain)
+{
+	struct kit_pair leaf = kit_issue(&(struct kit_spec){ .san = "DNS:" HOST,
+	    .key = weaks[_i].key }, weaks[_i].stranger ? &other : &root);
+	SSL_CTX *ctx = kit_server(&leaf, NULL, 0);
+	SSL *server, *ssl;
+	struct tls_want want = { .host = HOST, .sni = HOST, .min_version = weaks[_i].min_version };
+	struct tls_facts f;
+	struct why why;
+
+	server = SSL_new(ctx);
+	ssl = tls_client_session(client, &want, &why);
+	ck_assert_msg(kit_handshake(ssl, server, &why) == 0, "%s", why.text);
+	tls_facts_read(ssl, client, &want, &f);
+	ck_assert_int_eq(f.pkix_chain, weaks[_i].chain);
+	ck_assert_int_eq(f.pkix_name, 1);
+	ck_assert_int_eq(f.weak, weaks[_i].weak);
+	SSL_free(ssl);
+	SSL_free(server);
+	SSL_CTX_free(ctx);
+	kit_pair_free(&leaf);
+}
+END_TEST
+
 START_TEST(facts_of_certificate)
 {
 	const struct row *row = &rows[_i];
@@ -416,6 +450,7 @@ main(void)
 
 	tcase_add_unchecked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, facts_of_weak_chain, 0, (int)(sizeof weaks / sizeof weaks[0]));
 	tcase_add_loop_test(tc, facts_of_certificate, 0, NROWS);
 	tcase_add_test(tc, facts_use_our_clock);
 	tcase_add_test(tc, facts_need_handshake_and_store);

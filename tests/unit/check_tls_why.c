@@ -95,19 +95,21 @@ static const struct row {
 	int		 min_version, rsa;
 	int		 ok;
 	enum why_reason	 reason;
+	int		 weak;
 } rows[] = {
-	{ "TLS 1.2", only_tls12, TLS_V1_2, 0, 1, WHY_NONE },
-	{ "TLS 1.2 is below 1.3", only_tls12, TLS_V1_3, 0, 0, WHY_TLS_TOO_OLD },
-	{ "TLS 1.1", only_tls11, TLS_V1_2, 0, 0, WHY_TLS_TOO_OLD },
-	{ "TLS 1.1 by weak-tls", only_tls11, TLS_V1_0, 0, 1, WHY_NONE },
-	{ "TLS 1.1, RSA, by weak-tls", only_tls11, TLS_V1_0, 1, 1, WHY_NONE },
-	{ "1024-bit DH", only_small_dh, TLS_V1_2, 1, 0, WHY_TLS_TOO_OLD },
-	{ "1024-bit DH by weak-tls", only_small_dh, TLS_V1_0, 1, 1, WHY_NONE },
-	{ "anonymous", only_anonymous, TLS_V1_2, 1, 0, WHY_TLS_ALERT },
-	{ "anonymous by weak-tls", only_anonymous, TLS_V1_0, 1, 0, WHY_TLS_ALERT },
-	{ "no encryption", only_null, TLS_V1_2, 1, 0, WHY_TLS_ALERT },
-	{ "no encryption by weak-tls", only_null, TLS_V1_0, 1, 0, WHY_TLS_ALERT },
-	{ "client certificate wanted", asks_for_certificate, TLS_V1_2, 1, 0, WHY_TLS_ALERT },
+	{ "TLS 1.2", only_tls12, TLS_V1_2, 0, 1, WHY_NONE, 0 },
+	{ "TLS 1.2 is below 1.3", only_tls12, TLS_V1_3, 0, 0, WHY_TLS_TOO_OLD, 0 },
+	{ "TLS 1.1", only_tls11, TLS_V1_2, 0, 0, WHY_TLS_TOO_OLD, 0 },
+	{ "TLS 1.1 by weak-tls", only_tls11, TLS_V1_0, 0, 1, WHY_NONE, 1 },
+	{ "TLS 1.1, RSA, by weak-tls", only_tls11, TLS_V1_0, 1, 1, WHY_NONE, 1 },
+	{ "TLS 1.2 where weak-tls is permitted", only_tls12, TLS_V1_0, 0, 1, WHY_NONE, 0 },
+	{ "1024-bit DH", only_small_dh, TLS_V1_2, 1, 0, WHY_TLS_TOO_OLD, 0 },
+	{ "1024-bit DH by weak-tls", only_small_dh, TLS_V1_0, 1, 1, WHY_NONE, 1 },
+	{ "anonymous", only_anonymous, TLS_V1_2, 1, 0, WHY_TLS_ALERT, 0 },
+	{ "anonymous by weak-tls", only_anonymous, TLS_V1_0, 1, 0, WHY_TLS_ALERT, 0 },
+	{ "no encryption", only_null, TLS_V1_2, 1, 0, WHY_TLS_ALERT, 0 },
+	{ "no encryption by weak-tls", only_null, TLS_V1_0, 1, 0, WHY_TLS_ALERT, 0 },
+	{ "client certificate wanted", asks_for_certificate, TLS_V1_2, 1, 0, WHY_TLS_ALERT, 0 },
 };
 
 START_TEST(why_of_handshake)
@@ -132,6 +134,7 @@ START_TEST(why_of_handshake)
 		    why_token(why.reason), why.text);
 	tls_facts_read(ssl, client, &want, &f);
 	ck_assert(f.encrypted == row->ok);
+	ck_assert_msg(f.weak == row->weak, "%s", row->name);
 	SSL_free(ssl);
 	SSL_free(server);
 	SSL_CTX_free(ctx);

@@ -15,6 +15,7 @@
 #define TESTS_UNIT_SMTP_PEER_H
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 
 #include "lib/base/buf.h"
 #include "tests/unit/smtp_kit.h"
@@ -230,6 +231,7 @@ peer_turn(void)
 		peer.fd = accept4(peer.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (peer.fd == -1)
 			return 0;
+		setsockopt(peer.fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	}
 	if (peer.script == NULL || peer.over)
 		return 0;

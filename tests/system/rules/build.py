@@ -14,6 +14,7 @@ SENDER = "payroll@corp.example"
 
 
 def fill(text, case):
+    text = text.replace("%e", case.domain.split(".")[0])
     return text.replace("%d", case.domain).replace("%x", "x-" + case.domain)
 
 
@@ -42,8 +43,10 @@ class World:
         for host in case.hosts:
             self._host(case, host)
         for record in case.records:
-            owner, kind, data = fill(record, case).split(" ", 2)
-            self._add(case, owner, kind, data.replace("%web", net.web.address))
+            owner, kind, data = fill(record, case).replace("%p", str(self.port)).split(" ", 2)
+            if data == "%self":
+                data = self.last.tlsa()
+            self._add(case, owner, kind, data)
         if case.sts is not None:
             self._sts(case, case.sts)
 
@@ -71,6 +74,7 @@ class World:
         address = self.net.address()
         self._add(case, real + ".", "A", address)
         cert = self.shop.make(host.cert, name, case.domain)
+        self.last = cert
         base = full(host.tlsa_at, host.alias_far or host.far) if host.tlsa_at else real
         for spec in host.tlsa:
             owner = "_%d._tcp.%s." % (self.port, base)

@@ -54,7 +54,7 @@ class Shop:
                   "middle": self.middle}.get(who, self.trusted)
         names = {
             "": [name], "other": ["mx.elsewhere.invalid"], "cn": [], "apex": [domain],
-            "wild": ["*." + name.split(".", 1)[1]], "wild2": ["*." + name.split(".", 2)[2]],
+            "wild": ["*." + name.split(".", 1)[1]], "wild2": ["*." + name.split(".", 2)[-1]],
             "partial": [name[0] + "*." + name.split(".", 1)[1]], "upper": [name.upper()],
             "many": ["a.invalid", "b.invalid", name], "cn-right": ["mx.elsewhere.invalid"],
             "inside": [name.replace(".", ".*.", 1)], "longer": [name + ".invalid"],

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: ISC */
+/* manage: see manage.h. */
+#include "relayd/smtp/manage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "lib/base/str.h"
+#include "lib/mail/domain.h"
+#include "lib/mail/queue_id.h"
+#include "lib/queue/id.h"
+#include "relayd/smtp/delivlog.h"
+#include "relayd/smtp/dest.h"
+#include "relayd/smtp/sched.h"
+
+#define ADDRESS_CAP	512
+#define TEXT_CAP	320
+
+static const struct {
+	const char		*name, *past;
+	enum store_fate		 fate;
+	enum delivlog_status	 status;
+	enum job_fate		 give_up;	/* by outcome, with a notice; OPEN: settled here */
+} actions[MANAGE__COUNT] = {
+	[MANAGE_HOLD] = { "hold", "held", STORE_HOLD, DELIVLOG_HELD, JOB_OPEN },
+	[MANAGE_RELEASE] = { "release", "released", STORE_RETRY, DELIVLOG_RELEASED, JOB_OPEN },
+	[MANAGE_DELETE] = { "delete", "removed", STORE_DONE, DELIVLOG_DELETED, JOB_OPEN },
+	[MANAGE_EXPIRE] = { "expire", "given up", STORE_DONE, DELIVLOG_EXPIRED, JOB_EXPIRED },
+	[MANAGE_BOUNCE] = { "bounce", "returned", STORE_DONE, DELIVLOG_BOUNCED, JOB_FAILED },
+	[MANAGE_REDIRECT] = { "redirect", "redirected", STORE_DONE, DELIVLOG_REDIRECTED, JOB_OPEN },
+};
+
+const char *
+manage_name(enum manage_action action)
+{
+	return actions[action].name;
+}
+
+/* One order that is being carried out. */
+struct hand {
+	struct sched		*s;
+	enum manage_action	 action;
+	struct dest		*dest;		/* lives as long as the claimed job */
+	struct job		*job;
+	size_t			 nheld;		/* were held before */
+	char			 text[TEXT_CAP];	/* "held by admin uid 0: reason" */
+	char			 to[ADDRESS_CAP], to_dest[MAIL_DOMAIN_CAP];
+	uint64_t		 new_id;	/* REDIRECT: of the copy */
+	manage_done_fn		*done;
+	void			*arg;
+	struct why		 why;
+};
+
+/* ---- it is over ---- */
+
+static void
+on_over(void *arg)
+{
+	struct hand *h = arg;
+
+	if (h->new_id != 0 && !why_is_set(&h->why))
+		sched_on_disk(h->s, h->to_dest, 1, clock_wall_ms());
+	h->done(h->arg, &h->why);
+	free(h);
+}
+
+/* gone: those that do not wait for delivery from here on. */
+static void
+finish(struct hand *h)
+{
+	size_t gone = h->nheld;
+
+	if (!why_is_set(&h->why))
+		gone = h->action == MANAGE_RELEASE ? 0 : h->job->msg->nrcpts;
+	dest_settled(h->dest, h->job, gone, clock_wall_ms());
+}
+
+static void
+say(const struct hand *h, int message_gone)
+{
+	const struct job *j = h->job;
+	const struct delivlog_attempt a = { .dest = dest_name(h->dest) };
+
+	for (size_t i = 0; i < j->msg->nrcpts; i++)
+		delivlog_attempt(j, i, actions[h->action].status, &a);
+	if (message_gone)
+		delivlog_removed(j->msg->id);
+}
+
+static void
+on_settled(void *arg, const struct why *why, int message_gone)
+{
+	struct hand *h = arg;
+
+	h->why = *why;
+	if (!why_is_set(why))
+		say(h, message_gone);
+	finish(h);
+}
+
+/* ---- to the store ---- */
+
+static void
+settle(struct hand *h, struct store_message *copy)
+{
+	const struct store_message *m = h->job->msg;
+	struct store_settle_rcpt *rows = must_calloc(m->nrcpts, sizeof *rows);
+	const struct store_settlement s = {
+		.message = m->id, .rcpts = rows, .nrcpts = m->nrcpts, .notices = &copy,
+		.nnotices = copy != NULL,
+	};
+	int64_t now = clock_wall_ms();
+
+	for (size_t i = 0; i < m->nrcpts; i++)
+		rows[i] = (struct store_settle_rcpt){
+			.id = m->rcpts[i].id, .fate = actions[h->action].fate,
+			.due = h->action == MANAGE_RELEASE ? now : m->rcpts[i].due,
+			.tries = m->rcpts[i].tries, .warned = m->rcpts[i].warned, .last = h->text,
+		};
+	h->s->store->ops->settle(h->s->store, &s, on_settled, h);
+	free(rows);
+}
+
+static char *
+dup_or_null(const char *s)
+{
+	return s == NULL ? NULL : must_strdup(s);
+}
+
+/* The same message for one other recipient. Its age counts on. */
+static struct store_message *
+make_copy(const struct hand *h, struct store_body *body)
+{
+	const struct store_message *m = h->job->msg;
+	struct store_message *c = must_calloc(1, sizeof *c);
+
+	*c = *m;
+	c->id = h->new_id;
+	c->sender = must_strdup(m->sender);
+	c->client = dup_or_null(m->client);
+	c->client_name = dup_or_null(m->client_name);
+	c->envid = dup_or_null(m->envid);
+	c->ret = dup_or_null(m->ret);
+	c->body = body;
+	c->size = body->size;
+	c->nrcpts = 1;
+	c->rcpts = must_calloc(1, sizeof *c->rcpts);
+	c->rcpts[0].address = must_strdup(h->to);
+	c->rcpts[0].dest = must_strdup(h->to_dest);
+	c->rcpts[0].orcpt = dup_or_null(m->rcpts[0].orcpt);
+	c->rcpts[0].notify = dup_or_null(m->rcpts[0].notify);
+	c->rcpts[0].due = clock_wall_ms();
+	return c;
+}
+
+static void
+on_body(void *arg, const struct why *why, struct store_body *body)
+{
+	struct hand *h = arg;
+
+	if (body != NULL && body->data != NULL) {
+		settle(h, make_copy(h, body));
+		return;
+	}
+	if (body == NULL)
+		h->why = *why;
+	else
+		(void)why_set(&h->why, WHY_LOCAL_STORAGE, "the message is too large for this");
+	store_body_unref(&body);
+	finish(h);
+}
+
+/* ---- the order ---- */
+
+static void
+fill(struct hand *h, const struct manage_order *o)
+{
+	char id[MAIL_QUEUE_ID_LEN + 1], more[ADDRESS_CAP + 64] = "";
+
+	if (o->action == MANAGE_REDIRECT) {
+		(void)str_copy(h->to, o->to, sizeof h->to);
+		(void)str_copy(h->to_dest, o->to_dest, sizeof h->to_dest);
+		h->new_id = queue_id_next();
+		mail_queue_id_print(id, h->new_id);
+		(void)str_fmt(more, sizeof more, " to <%.100s> as %s", h->to, id);
+	}
+	(void)str_fmt(h->text, sizeof h->text, "%s%s by admin uid %u%s%s", actions[o->action].past,
+	    more, o->uid, o->reason[0] != '\0' ? ": " : "", o->reason);
+}
+
+static void
+set_results(struct hand *h)
+{
+	enum job_fate fate = actions[h->action].give_up;
+	struct why why;
+
+	(void)why_set(&why, fate == JOB_EXPIRED ? WHY_EXPIRED : WHY_ADMIN, "%s", h->text);
+	if (fate == JOB_FAILED)
+		why.dsn[0] = '5';		/* RFC 3463 s2: it is final */
+	job_settle_open(h->job, fate, &why, NULL);
+}
+
+static int
+refuse(struct store_message **m, struct why *why, enum why_reason reason, const char *text)
+{
+	store_message_free(m);
+	return why_set(why, reason, "%s", text);
+}
+
+int
+manage_take(struct sched *s, const struct manage_order *o, struct store_message **m,
+    manage_done_fn *done, void *arg, struct why *why)
+{
+	struct hand *h;
+	struct dest *dest;
+	struct job *job;
+	size_t nheld = 0;
+
+	/* The copy is committed with the removal, and that is for bodies in rows. */
+	if (o->action == MANAGE_REDIRECT && (*m)->size > STORE_INLINE_MAX)
+		return refuse(m, why, WHY_MESSAGE_TOO_BIG, "too large to be redirected (64 KiB)");
+	for (size_t i = 0; i < (*m)->nrcpts; i++)
+		nheld += (*m)->rcpts[i].state == STORE_HELD;
+	job = sched_claim(s, m, &dest);
+	if (job == NULL)
+		return refuse(m, why, WHY_LIMIT, "being delivered now");
+	h = must_calloc(1, sizeof *h);
+	*h = (struct hand){ .s = s, .action = o->action, .dest = dest, .job = job, .nheld = nheld,
+	    .done = done, .arg = arg };
+	fill(h, o);
+	job->settled = on_over;
+	job->settled_arg = h;
+	set_results(h);
+	if (actions[o->action].give_up != JOB_OPEN)
+		dest_give_up(dest, job);
+	else if (o->action == MANAGE_REDIRECT)
+		s->store->ops->body(s->store, job->msg->id, on_body, h);
+	else
+		settle(h, NULL);
+	return 0;
+}
