@@ -165,6 +165,11 @@ struct conf {
 		struct conf_durations	 retry;		/* at least one; the last repeats */
 	} queue;
 	struct {
+		struct conf_durations	 delay, delay_tls;	/* ages; none: no delay notices */
+		int			 per_sender;	/* an hour, 0 = no limit */
+		const char		*postmaster;	/* gets copies of failure notices */
+	} notices;
+	struct {
 		const char	*directory;
 	} state;
 	struct {

@@ -211,6 +211,22 @@ rules_names(struct conf_load *l)
 		conf_warning(&l->report, row, "is not used; write log.target = \"file\"");
 }
 
+static void
+rules_notices(struct conf_load *l)
+{
+	const char *postmaster = l->conf->notices.postmaster;
+	struct conf_row *row = ROW(l, "notices.postmaster");
+	const char *at;
+
+	if (row == NULL || postmaster[0] == '\0')
+		return;
+	at = strrchr(postmaster, '@');
+	if (at == NULL || at == postmaster || at[1] == '\0' ||
+	    strpbrk(postmaster, "<> \t\r\n") != NULL)
+		conf_error(&l->report, row,
+		    "is not an address; write it as \"postmaster@example.org\"");
+}
+
 void
 conf_rules(struct conf_load *l)
 {
@@ -225,5 +241,6 @@ conf_rules(struct conf_load *l)
 	conf_rules_routes(l);
 	conf_rules_exceptions(l);
 	rules_spool(l);
+	rules_notices(l);
 	map_free(&seen);
 }

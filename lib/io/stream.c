@@ -14,43 +14,17 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
+#include "lib/io/stream_int.h"
 
 #define STREAM_MAGIC	0x57a3e001u
-#define READ_SIZE	16384u
 #define INPUT_MAX	65536u
 #define FINISH_MS	5000
 #define FINISH_DISCARD	65536u
-
-enum phase { CONNECTING, CLEAR, CLEAR_DRAIN, HANDSHAKE, SECURE, FINISHING, ENDED };
-
-struct io_stream {
-	unsigned			 magic;
-	enum phase			 phase;
-	int				 fd;
-	SSL				*ssl;
-	const struct io_stream_events	*events;
-	void				*arg;
-	struct event_base		*base;
-	struct event			 ev_read, ev_write, ev_timer, ev_kick;
-	struct buf			 in, out;
-	size_t				 in_max;
-	int64_t				 deadline;	/* mono ms, 0 none */
-	int64_t				 armed;		/* when ev_timer fires, 0 not armed */
-	size_t				 discarded;
-	unsigned			 depth;		/* callbacks on the stack */
-	int				 freed, paused, want_drain, report_input;
-	int				 reading, writing;	/* events added */
-	int				 touched;	/* bytes went either way in clear */
-	int				 last_words;	/* ended by its deadline: may still be written to */
-	int				 brimful;	/* TLS may hold more than `in` would take */
-	int				 err, ssl_err;
-};
 
 static void	on_read(evutil_socket_t, short, void *);
 static void	on_write(evutil_socket_t, short, void *);
 static void	on_timer(evutil_socket_t, short, void *);
 static void	on_kick(evutil_socket_t, short, void *);
-static void	step_handshake(struct io_stream *);
 
 static struct io_stream *
 stream_of(void *arg)
@@ -61,8 +35,8 @@ stream_of(void *arg)
 	return s;
 }
 
-static void
-set_reading(struct io_stream *s, int on)
+void
+io_stream_set_reading(struct io_stream *s, int on)
 {
 	if (on == s->reading)
 		return;
@@ -73,8 +47,8 @@ set_reading(struct io_stream *s, int on)
 		event_del(&s->ev_read);
 }
 
-static void
-set_writing(struct io_stream *s, int on)
+void
+io_stream_set_writing(struct io_stream *s, int on)
 {
 	if (on == s->writing)
 		return;
@@ -92,7 +66,7 @@ update_reading(struct io_stream *s)
 
 	if (s->phase == HANDSHAKE || s->phase == FINISHING)
 		return;
-	set_reading(s, open && !s->paused && buf_len(&s->in) < s->in_max);
+	io_stream_set_reading(s, open && !s->paused && buf_len(&s->in) < s->in_max);
 }
 
 static void
@@ -132,8 +106,8 @@ leave(struct io_stream *s)
 	return 1;
 }
 
-static void
-end(struct io_stream *s, enum io_end how)
+void
+io_stream_end(struct io_stream *s, enum io_end how)
 {
 	if (s->phase == FINISHING) {
 		s->freed = 1;
@@ -143,15 +117,15 @@ end(struct io_stream *s, enum io_end how)
 		return;
 	s->last_words = how == IO_TIMEOUT && (s->phase == CLEAR || s->phase == SECURE);
 	s->phase = ENDED;
-	set_reading(s, 0);
-	set_writing(s, 0);
+	io_stream_set_reading(s, 0);
+	io_stream_set_writing(s, 0);
 	event_del(&s->ev_timer);
 	errno = s->err;
 	s->events->ended(s->arg, how);
 }
 
-static void
-kick(struct io_stream *s, int report_input)
+void
+io_stream_kick(struct io_stream *s, int report_input)
 {
 	s->report_input |= report_input;
 	event_active(&s->ev_kick, EV_TIMEOUT, 0);
@@ -173,51 +147,7 @@ read_clear(struct io_stream *s)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	s->err = n == -1 ? errno : 0;
-	end(s, n == 0 ? IO_EOF : IO_ERROR);
-	return -1;
-}
-
-/* What an SSL_get_error means here; errno and the error queue are those of the call. */
-static enum io_end
-tls_end(struct io_stream *s, int ssl_err)
-{
-	s->ssl_err = ssl_err;
-	if (ssl_err == SSL_ERROR_ZERO_RETURN)
-		return IO_EOF;
-	if (ssl_err == SSL_ERROR_SYSCALL) {
-		s->err = errno;
-		return errno == 0 ? IO_TRUNCATED : IO_ERROR;
-	}
-	if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-		return IO_TRUNCATED;
-	return IO_TLS_FAILED;
-}
-
-static int
-read_secure(struct io_stream *s)
-{
-	size_t before = buf_len(&s->in);
-	enum io_end how;
-	int n, err;
-
-	do {
-		ERR_clear_error();
-		errno = 0;
-		n = SSL_read(s->ssl, buf_reserve(&s->in, READ_SIZE), (int)READ_SIZE);
-		if (n > 0)
-			buf_commit(&s->in, (size_t)n);
-	} while (n > 0 && SSL_has_pending(s->ssl) && buf_len(&s->in) < s->in_max);
-	err = n > 0 ? SSL_ERROR_NONE : SSL_get_error(s->ssl, n);
-	s->brimful = n > 0 && SSL_has_pending(s->ssl);
-	if (n > 0 || err == SSL_ERROR_WANT_READ || err == SSL_ERROR_WANT_WRITE)
-		return buf_len(&s->in) > before;
-	how = tls_end(s, err);
-	ERR_clear_error();
-	/* What came before the end is still heard. */
-	if (buf_len(&s->in) > before)
-		s->events->input(s->arg);
-	if (!s->freed)
-		end(s, how);
+	io_stream_end(s, n == 0 ? IO_EOF : IO_ERROR);
 	return -1;
 }
 
@@ -246,10 +176,10 @@ on_read(evutil_socket_t fd, short what, void *arg)
 		got = read_clear(s);
 		break;
 	case SECURE:
-		got = read_secure(s);
+		got = io_stream_tls_read(s);
 		break;
 	case HANDSHAKE:
-		step_handshake(s);
+		io_stream_tls_step(s);
 		break;
 	case FINISHING:
 		discard(s);
@@ -266,7 +196,7 @@ on_read(evutil_socket_t fd, short what, void *arg)
 			on_write(fd, EV_WRITE, s);
 		/* What TLS has read already raises no read event. */
 		if (!s->freed && s->brimful && !s->paused && buf_len(&s->in) < s->in_max)
-			kick(s, 1);
+			io_stream_kick(s, 1);
 		if (!s->freed)
 			update_reading(s);
 	}
@@ -278,28 +208,16 @@ on_read(evutil_socket_t fd, short what, void *arg)
 static ssize_t
 write_some(struct io_stream *s)
 {
-	size_t len = buf_len(&s->out);
-	int n, err;
-
 	if (s->phase != SECURE && !(s->phase == FINISHING && s->ssl != NULL)) {
-		ssize_t sent = send(s->fd, buf_data(&s->out), len, MSG_NOSIGNAL);
+		ssize_t sent = send(s->fd, buf_data(&s->out), buf_len(&s->out),
+		    MSG_NOSIGNAL);
 
 		if (sent == -1 && errno != EAGAIN && errno != EINTR)
 			return -1;
 		s->touched = 1;
 		return sent == -1 ? 0 : sent;
 	}
-	ERR_clear_error();
-	n = SSL_write(s->ssl, buf_data(&s->out), len > 1 << 30 ? 1 << 30 : (int)len);
-	if (n > 0)
-		return n;
-	err = SSL_get_error(s->ssl, n);
-	if (err == SSL_ERROR_WANT_WRITE || err == SSL_ERROR_WANT_READ)
-		return 0;
-	s->ssl_err = err;
-	if (err != SSL_ERROR_SYSCALL)
-		errno = EPROTO;
-	return -1;
+	return io_stream_tls_write(s);
 }
 
 static void
@@ -307,8 +225,8 @@ after_drain(struct io_stream *s)
 {
 	if (s->phase == CLEAR_DRAIN) {
 		s->phase = HANDSHAKE;
-		set_reading(s, 1);
-		step_handshake(s);
+		io_stream_set_reading(s, 1);
+		io_stream_tls_step(s);
 	} else if (s->phase == FINISHING) {
 		if (s->ssl != NULL)
 			SSL_shutdown(s->ssl);
@@ -328,13 +246,13 @@ fail_write(struct io_stream *s)
 	if (s->phase == CLEAR)
 		got = read_clear(s);
 	else if (s->phase == SECURE)
-		got = read_secure(s);
+		got = io_stream_tls_read(s);
 	if (got > 0)
 		s->events->input(s->arg);
 	if (!s->freed && s->phase != ENDED)
 		s->err = err;
 	if (!s->freed)
-		end(s, IO_ERROR);
+		io_stream_end(s, IO_ERROR);
 }
 
 static void
@@ -358,7 +276,7 @@ flush(struct io_stream *s)
 	    (s->phase == CLEAR || s->phase == SECURE));
 	if (!s->freed && (s->phase == CLEAR || s->phase == CLEAR_DRAIN || s->phase == SECURE ||
 	    s->phase == FINISHING))
-		set_writing(s, buf_len(&s->out) > 0);
+		io_stream_set_writing(s, buf_len(&s->out) > 0);
 }
 
 static void
@@ -366,11 +284,11 @@ finish_connect(struct io_stream *s)
 {
 	socklen_t len = sizeof s->err;
 
-	set_writing(s, 0);
+	io_stream_set_writing(s, 0);
 	if (s->err == 0 && getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &s->err, &len) == -1)
 		s->err = errno;
 	if (s->err != 0) {
-		end(s, IO_ERROR);
+		io_stream_end(s, IO_ERROR);
 		return;
 	}
 	s->phase = CLEAR;
@@ -389,7 +307,7 @@ on_write(evutil_socket_t fd, short what, void *arg)
 		finish_connect(s);
 		break;
 	case HANDSHAKE:
-		step_handshake(s);
+		io_stream_tls_step(s);
 		break;
 	case CLEAR:
 	case CLEAR_DRAIN:
@@ -405,64 +323,6 @@ on_write(evutil_socket_t fd, short what, void *arg)
 	    !s->writing)
 		flush(s);
 	leave(s);
-}
-
-/* ---- handshake ---- */
-
-static void
-step_handshake(struct io_stream *s)
-{
-	int rc, err;
-
-	ERR_clear_error();
-	errno = 0;
-	rc = SSL_do_handshake(s->ssl);
-	if (rc == 1) {
-		s->phase = SECURE;
-		set_writing(s, 0);
-		set_reading(s, !s->paused);
-		s->events->secured(s->arg);
-		if (!s->freed && s->phase == SECURE && SSL_has_pending(s->ssl))
-			kick(s, 1);
-		return;
-	}
-	err = SSL_get_error(s->ssl, rc);
-	if (err == SSL_ERROR_WANT_READ || err == SSL_ERROR_WANT_WRITE) {
-		set_writing(s, err == SSL_ERROR_WANT_WRITE);
-		set_reading(s, 1);
-		return;
-	}
-	s->err = errno;
-	s->ssl_err = err;
-	end(s, IO_TLS_FAILED);
-	ERR_clear_error();
-}
-
-int
-io_stream_tls(struct io_stream *s, SSL *ssl, int server)
-{
-	char peek;
-
-	MUST(s->phase == CLEAR && s->ssl == NULL);
-	/* RFC 3207 s4.2: what came in clear behind STARTTLS is nobody's command. */
-	if (buf_len(&s->in) > 0 ||
-	    (s->touched && recv(s->fd, &peek, 1, MSG_PEEK | MSG_DONTWAIT) > 0)) {
-		SSL_free(ssl);		/* last words go out in clear */
-		return -1;
-	}
-	s->ssl = ssl;
-	SSL_set_fd(ssl, s->fd);
-	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-	    SSL_MODE_RELEASE_BUFFERS);
-	if (server)
-		SSL_set_accept_state(ssl);
-	else
-		SSL_set_connect_state(ssl);
-	buf_fini(&s->in);
-	s->phase = CLEAR_DRAIN;
-	set_reading(s, 0);
-	kick(s, 0);
-	return 0;
 }
 
 /* ---- timer and deferred work ---- */
@@ -494,7 +354,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	enter(s);
-	end(s, IO_TIMEOUT);
+	io_stream_end(s, IO_TIMEOUT);
 	leave(s);
 }
 
@@ -533,7 +393,7 @@ io_stream_push(struct io_stream *s)
 {
 	/* Inside a callback of this stream the write follows by itself. */
 	if (s->depth == 0 && !s->writing && s->phase != CONNECTING && s->phase != ENDED)
-		kick(s, 0);
+		io_stream_kick(s, 0);
 }
 
 void
@@ -559,7 +419,7 @@ io_stream_resume(struct io_stream *s)
 	if (s->phase == ENDED)
 		return;
 	if (buf_len(&s->in) > 0 || (s->phase == SECURE && SSL_has_pending(s->ssl)))
-		kick(s, 1);
+		io_stream_kick(s, 1);
 	update_reading(s);
 }
 
@@ -625,7 +485,7 @@ io_stream_connect(struct event_base *base, const struct sockaddr *to, socklen_t 
 	/* An immediate failure is reported by `ended`, like a later one; SO_ERROR forgets it. */
 	if (connect(fd, to, len) == -1 && errno != EINPROGRESS)
 		s->err = errno;
-	set_writing(s, 1);
+	io_stream_set_writing(s, 1);
 	return s;
 }
 
@@ -656,8 +516,8 @@ io_stream_finish(struct io_stream **sp)
 	*sp = NULL;
 	s->phase = FINISHING;
 	io_stream_deadline(s, FINISH_MS);
-	set_reading(s, 1);
-	kick(s, 0);
+	io_stream_set_reading(s, 1);
+	io_stream_kick(s, 0);
 }
 
 struct buf *io_stream_in(struct io_stream *s) { return &s->in; }

@@ -41,6 +41,8 @@ enum ipc_policy {
 	IPC_PROVEN,		/* smtp -> policy, no answer */
 	IPC_HISTORY_ASK,	/* smtp -> policy */
 	IPC_HISTORY,		/* policy -> smtp */
+	IPC_CACHE_ASK,		/* smtp -> policy */
+	IPC_CACHE,		/* policy -> smtp */
 	IPC_POLICY__COUNT
 };
 
@@ -102,5 +104,43 @@ struct ipc_history {
 void	ipc_history_put(struct buf *, const struct ipc_history *);
 int	ipc_history_get(const void *, size_t, struct ipc_history *);
 void	ipc_history_fini(struct ipc_history *);
+
+/* What is cached of a domain's MTA-STS policy, for relayctl. */
+enum ipc_cache_verb {
+	IPC_CACHE_SHOW,
+	IPC_CACHE_REFRESH,	/* fetch it now, past caches and back-off */
+	IPC_CACHE_FORGET	/* uid is noted */
+};
+
+struct ipc_cache_ask {
+	enum ipc_cache_verb	verb;
+	char			domain[DNS_NAME_MAX];
+	uint32_t		uid;
+};
+
+void	ipc_cache_ask_put(struct buf *, const struct ipc_cache_ask *);
+int	ipc_cache_ask_get(const void *, size_t, struct ipc_cache_ask *);
+
+/* Times are Unix seconds, 0 = never. */
+struct ipc_cache {
+	struct why		why;		/* set: it could not be done, or read */
+	int			found;		/* the policy fields count */
+	enum plan_sts_state	mode;		/* NONE, TESTING, ENFORCE */
+	char			id[33];
+	uint32_t		max_age;	/* seconds */
+	int64_t			fetched, expires, tried, used;
+	char			(*patterns)[DNS_NAME_MAX];	/* owned */
+	size_t			npatterns;
+	int			failed;		/* a failure is noted; the rest counts */
+	char			failed_id[33];	/* "" is the TXT look-up */
+	int64_t			failed_first, failed_last;
+	struct why		failure;
+	uint32_t		gone;		/* FORGET: rows that went */
+};
+
+/* On -1 it is empty and needs no fini. */
+void	ipc_cache_put(struct buf *, const struct ipc_cache *);
+int	ipc_cache_get(const void *, size_t, struct ipc_cache *);
+void	ipc_cache_fini(struct ipc_cache *);
 
 #endif

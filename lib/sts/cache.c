@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "lib/base/bug.h"
+#include "lib/base/list.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/dns/name.h"
@@ -209,32 +210,81 @@ sts_cache_fail(struct sts_cache *c, const char *domain, const char *id, int64_t 
 	run_noted(c, s);
 }
 
+/* Columns: first, last, reason, words. */
+static void
+failure_read(sqlite3_stmt *s, int64_t *first, int64_t *last, struct why *why)
+{
+	const char *token = (const char *)sqlite3_column_text(s, 2);
+	const char *words = (const char *)sqlite3_column_text(s, 3);
+	enum why_reason reason = token == NULL ? WHY__COUNT : why_reason_of(token);
+
+	*first = sqlite3_column_int64(s, 0);
+	*last = sqlite3_column_int64(s, 1);
+	if (reason == WHY__COUNT || reason == WHY_NONE)
+		reason = WHY_STS_FETCH;
+	why_set(why, reason, "%s", words != NULL ? words : "");
+}
+
 int
 sts_cache_failed(struct sts_cache *c, const char *domain, const char *id, int64_t *first,
     int64_t *last, struct why *why)
 {
 	sqlite3_stmt *s = prepare(c, "SELECT first, last, reason, words FROM sts_failure "
 	    "WHERE domain = ?1 AND id = ?2", NULL);
-	const char *token, *words;
-	enum why_reason reason;
 	int found;
 
 	if (s == NULL)
 		return 0;
 	bind_all(s, "ss", domain, id);
 	found = sqlite3_step(s) == SQLITE_ROW;
+	if (found)
+		failure_read(s, first, last, why);
+	sqlite3_finalize(s);
+	return found;
+}
+
+int
+sts_cache_failure(struct sts_cache *c, const char *domain, char id[STS_ID_MAX], int64_t *first,
+    int64_t *last, struct why *why)
+{
+	sqlite3_stmt *s = prepare(c, "SELECT first, last, reason, words, id FROM sts_failure "
+	    "WHERE domain = ?1 ORDER BY last DESC LIMIT 1", NULL);
+	const char *text;
+	int found;
+
+	if (s == NULL)
+		return 0;
+	bind_all(s, "s", domain);
+	found = sqlite3_step(s) == SQLITE_ROW;
 	if (found) {
-		*first = sqlite3_column_int64(s, 0);
-		*last = sqlite3_column_int64(s, 1);
-		token = (const char *)sqlite3_column_text(s, 2);
-		words = (const char *)sqlite3_column_text(s, 3);
-		reason = token == NULL ? WHY__COUNT : why_reason_of(token);
-		if (reason == WHY__COUNT || reason == WHY_NONE)
-			reason = WHY_STS_FETCH;
-		why_set(why, reason, "%s", words != NULL ? words : "");
+		failure_read(s, first, last, why);
+		text = (const char *)sqlite3_column_text(s, 4);
+		str_copy(id, text != NULL ? text : "", STS_ID_MAX);
 	}
 	sqlite3_finalize(s);
 	return found;
+}
+
+int
+sts_cache_forget(struct sts_cache *c, const char *domain, struct why *why)
+{
+	static const char *const sql[] = {
+		"DELETE FROM sts_policy WHERE domain = ?1",
+		"DELETE FROM sts_failure WHERE domain = ?1",
+	};
+	int gone = 0;
+
+	for (size_t i = 0; i < LENGTH(sql); i++) {
+		sqlite3_stmt *s = prepare(c, sql[i], why);
+
+		if (s == NULL)
+			return -1;
+		bind_all(s, "s", domain);
+		if (run(c, s, why) == -1)
+			return -1;
+		gone += sqlite3_changes(c->db);
+	}
+	return gone;
 }
 
 void

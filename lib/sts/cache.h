@@ -57,6 +57,11 @@ void		  sts_cache_fail(struct sts_cache *, const char *domain, const char *id,
 int		  sts_cache_failed(struct sts_cache *, const char *domain, const char *id,
 		    int64_t *first, int64_t *last, struct why *);
 void		  sts_cache_forgive(struct sts_cache *, const char *domain, const char *id);
+/* The latest failure that is noted for the domain, of whatever id: 1, else 0. */
+int		  sts_cache_failure(struct sts_cache *, const char *domain, char id[STS_ID_MAX],
+		    int64_t *first, int64_t *last, struct why *);
+/* Drops the policy and the failures of the domain. Rows that went, or -1 and *why. */
+int		  sts_cache_forget(struct sts_cache *, const char *domain, struct why *);
 
 /*
  * Domains whose policy was neither fetched nor tried since `before` (or for

@@ -113,19 +113,15 @@ on_patience(evutil_socket_t fd, short what, void *arg)
 	lookup_answer(l, &r);
 }
 
-struct sts_lookup *
-sts_lookup(struct sts_engine *e, const char *domain, sts_result_fn *fn, void *arg)
+static struct sts_lookup *
+lookup_new(struct sts_engine *e, struct sts_job *job, sts_result_fn *fn, void *arg)
 {
 	struct timeval patience = {
 		.tv_sec = (time_t)(e->param.wait_ms / 1000),
 		.tv_usec = (suseconds_t)(e->param.wait_ms % 1000 * 1000)
 	};
-	struct sts_job *job = map_gets(e->jobs, domain);
 	struct sts_lookup *l = must_calloc(1, sizeof *l);
 
-	MUST(e->magic == STS_ENGINE_MAGIC);
-	if (job == NULL)
-		job = sts_job_new(e, domain, 0);
 	l->magic = STS_LOOKUP_MAGIC;
 	l->job = job;
 	l->fn = fn;
@@ -135,6 +131,30 @@ sts_lookup(struct sts_engine *e, const char *domain, sts_result_fn *fn, void *ar
 	evtimer_add(l->timer, &patience);
 	TAILQ_INSERT_TAIL(&job->lookups, l, link);
 	return l;
+}
+
+struct sts_lookup *
+sts_lookup(struct sts_engine *e, const char *domain, sts_result_fn *fn, void *arg)
+{
+	struct sts_job *job = map_gets(e->jobs, domain);
+
+	MUST(e->magic == STS_ENGINE_MAGIC);
+	if (job == NULL)
+		job = sts_job_new(e, domain, 0);
+	return lookup_new(e, job, fn, arg);
+}
+
+struct sts_lookup *
+sts_lookup_fetch(struct sts_engine *e, const char *domain, sts_result_fn *fn, void *arg)
+{
+	struct sts_job *job = map_gets(e->jobs, domain);
+
+	MUST(e->magic == STS_ENGINE_MAGIC);
+	if (job == NULL)
+		job = sts_job_new(e, domain, 1);
+	job->refresh = 1;
+	job->asked = 1;
+	return lookup_new(e, job, fn, arg);
 }
 
 void

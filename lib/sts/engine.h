@@ -63,6 +63,13 @@ struct sts_lookup	*sts_lookup(struct sts_engine *, const char *domain, sts_resul
 			    void *arg);
 void			 sts_lookup_cancel(struct sts_lookup **);
 
+/*
+ * The same at somebody's request: fetches, whatever is cached, known or
+ * failed before, and answers when that has ended (or patience has).
+ */
+struct sts_lookup	*sts_lookup_fetch(struct sts_engine *, const char *domain,
+			    sts_result_fn *, void *arg);
+
 /* Refreshes what is due now (the timer does it by itself); returns how many were started. */
 size_t			 sts_engine_refresh(struct sts_engine *);
 const char		*sts_state_name(enum sts_state);

@@ -41,6 +41,7 @@ struct sts_job {
 	struct sts_engine	*engine;
 	char			 domain[DNS_NAME_MAX];
 	int			 refresh;	/* fetch even if nothing changed (S27) */
+	int			 asked;		/* a refresh whose end is waited for */
 	int			 nameless;	/* domain too long for a record to exist */
 	struct dns_query	*query;
 	struct sts_fetch	*fetch;

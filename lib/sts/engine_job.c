@@ -292,7 +292,8 @@ job_with_record(struct sts_job *job)
 			job_end(job, &r);
 			return;
 		}
-		sts_job_answer(job, &r);	/* who joined a refresh need not wait for it */
+		if (!job->asked)
+			sts_job_answer(job, &r);	/* who joined a refresh need not wait */
 	}
 	if (job->cached == STS_CACHED_BROKEN && !sts_cache_ok(job->engine->param.cache))
 		job_fall_back(job, STS_UNKNOWN, STS_TTL_SHORT, &job->why);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* cmd_dest: relayctl dest list, show. */
+/* cmd_dest: relayctl dest list, show, pause, resume. */
 #include "relayd/ctl/out.h"
 #include "relayd/ctl/verbs.h"
 
@@ -16,6 +16,7 @@ static const struct column list_columns[] = {
 	{ "CONNECTIONS", "connections", CELL_NUMBER },
 	{ "FAILURES", "failures", CELL_NUMBER },
 	{ "BLOCKED", "blocked_until", CELL_WHEN },
+	{ "PAUSED", "paused", CELL_YES },
 	{ "REASON", "reason", CELL_TEXT },
 	{ "WHY", "why", CELL_TEXT },
 	{ NULL, NULL, CELL_TEXT },
@@ -43,6 +44,10 @@ static const struct column dest_columns[] = {
 	{ "messages being delivered", "delivering", CELL_NUMBER },
 	{ "failures in a row", "failures", CELL_NUMBER },
 	{ "blocked until", "blocked_until", CELL_TIME },
+	{ "paused", "paused", CELL_YES },
+	{ "paused since", "paused_since", CELL_TIME },
+	{ "paused by uid", "paused_by", CELL_NUMBER },
+	{ "paused because", "paused_why", CELL_TEXT },
 	{ "next try", "next_due", CELL_TIME },
 	{ "policy is being looked up", "asking_policy", CELL_YES },
 	{ "reason", "reason", CELL_TEXT },
@@ -96,4 +101,36 @@ const struct verb cmd_dest_show = {
 	.args = "domain",
 	.usage = "one destination: back-off, reason, plan and its hosts",
 	.operands = show_operands, .views = show_views,
+};
+
+/* ---- pause, resume ---- */
+
+static const struct verb_option pause_options[] = {
+	{ 'r', "note", VERB_TEXT },
+	{ 0, NULL, VERB_FLAG },
+};
+
+static const struct column pause_columns[] = {
+	{ "destination", "destination", CELL_TEXT },
+	{ "paused", "paused", CELL_YES },
+	{ NULL, NULL, CELL_TEXT },
+};
+
+static const struct view pause_views[] = {
+	{ "paused", VIEW_FACTS, pause_columns },
+	{ NULL, VIEW_ROWS, NULL },
+};
+
+const struct verb cmd_dest_pause = {
+	.name = "dest pause",
+	.args = "[-r reason] domain",
+	.usage = "take mail for a destination, deliver none",
+	.options = pause_options, .operands = show_operands, .views = pause_views,
+};
+
+const struct verb cmd_dest_resume = {
+	.name = "dest resume",
+	.args = "domain",
+	.usage = "deliver again",
+	.operands = show_operands, .views = pause_views,
 };

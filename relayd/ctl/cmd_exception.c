@@ -43,6 +43,7 @@ static const struct column show_columns[] = {
 	{ "reason", "reason", CELL_TEXT },
 	{ "ticket", "ticket", CELL_TEXT },
 	{ "written at", "origin", CELL_TEXT },
+	{ "built in", "built_in", CELL_YES },
 	{ "expires", "expires", CELL_TIME },
 	{ "uses", "uses", CELL_NUMBER },
 	{ "uses at most", "max_uses", CELL_NUMBER },

@@ -1,17 +1,31 @@
 /* SPDX-License-Identifier: ISC */
-/* cmd_queue: relayctl queue list, show, flush. */
+/* cmd_queue: relayctl queue list, show, flush. What changes mail is in cmd_queue_change.c. */
 #include <string.h>
 
 #include "relayd/ctl/out.h"
+#include "relayd/ctl/queue_int.h"
 #include "relayd/ctl/verbs.h"
+
+/* ---- ids ---- */
+
+int
+queue_ids(json_t *request, int argc, char **argv)
+{
+	json_t *ids;
+
+	if (argc == 0)
+		return 0;
+	ids = json_array();
+	for (int i = 0; i < argc; i++)
+		(void)json_array_append_new(ids, json_string(argv[i]));
+	return json_object_set_new(request, "id", ids);
+}
 
 /* ---- list ---- */
 
 static const struct verb_option list_options[] = {
-	{ 'd', "domain", VERB_TEXT },
-	{ 's', "state", VERB_TEXT },
+	QUEUE_SELECT,
 	{ 'n', "max", VERB_NUMBER },
-	{ 'a', "after", VERB_TEXT },
 	{ 0, NULL, VERB_FLAG },
 };
 
@@ -35,9 +49,9 @@ static const struct view list_views[] = {
 
 const struct verb cmd_queue_list = {
 	.name = "queue list",
-	.args = "[-d domain] [-s state] [-a id] [-n max]",
+	.args = "[-n max] [selection] [id ...]",
 	.usage = "recipients in order of arrival",
-	.options = list_options, .views = list_views,
+	.options = list_options, .operands = queue_ids, .views = list_views,
 };
 
 /* ---- show ---- */
@@ -74,8 +88,11 @@ static const struct column recipient_columns[] = {
 };
 
 static const struct column block_columns[] = {
-	{ "blocked destination", "destination", CELL_TEXT },
+	{ "destination in the way", "destination", CELL_TEXT },
 	{ "until", "blocked_until", CELL_TIME },
+	{ "paused since", "paused_since", CELL_TIME },
+	{ "paused by uid", "paused_by", CELL_NUMBER },
+	{ "paused because", "paused_why", CELL_TEXT },
 	{ "failures in a row", "failures", CELL_NUMBER },
 	{ "reason", "reason", CELL_TEXT },
 	{ "why", "why", CELL_TEXT },

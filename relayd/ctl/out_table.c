@@ -128,6 +128,8 @@ out_has(const struct column *c, const json_t *line)
 {
 	const json_t *j = json_object_get(line, c->key);
 
+	if (c->cell == CELL_LIST && json_array_size(j) == 0)
+		return 0;
 	return j != NULL && (json_typeof(j) == cells[c->cell].type ||
 	    (c->cell == CELL_YES && json_is_boolean(j)));
 }

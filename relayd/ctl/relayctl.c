@@ -117,7 +117,7 @@ main(int argc, char **argv)
 	if (file != NULL)
 		path = owned = socket_of(file);
 	out = out_new(json ? &out_json : &out_text, verb->views);
-	code = talk(path, request, out);
+	code = (verb->run != NULL ? verb->run : talk)(path, request, out);
 	if (out_free(&out) == -1 && code <= 1) {
 		perror("relayctl: stdout");
 		code = EX_IOERR;

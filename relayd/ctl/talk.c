@@ -16,6 +16,7 @@
 #include "relayd/ctl/out.h"
 
 #define MATCHED_NOTHING	1
+#define NOT_GOOD	1
 #define SHOWN_MAX	1024
 
 static const struct {
@@ -117,6 +118,8 @@ ended(const json_t *line)
 		fputs("relayctl: nothing matched\n", stderr);
 		return MATCHED_NOTHING;
 	}
+	if (json_is_false(json_object_get(line, "good")))
+		return NOT_GOOD;
 	if (shown(line, "next", next)[0] != '\0')
 		fprintf(stderr, "relayctl: there is more, go on with -a %s\n", next);
 	return EX_OK;
@@ -166,14 +169,23 @@ read_answer(FILE *f, const char *path, struct out *out)
 }
 
 int
+talk_open(const char *path, const json_t *request, int *code)
+{
+	int fd = dial(path, code);
+
+	if (fd != -1)
+		send_request(fd, request);
+	return fd;
+}
+
+int
 talk(const char *path, const json_t *request, struct out *out)
 {
-	int code, fd = dial(path, &code);
+	int code, fd = talk_open(path, request, &code);
 	FILE *f;
 
 	if (fd == -1)
 		return code;
-	send_request(fd, request);
 	f = fdopen(fd, "r");
 	if (f == NULL) {
 		close(fd);

@@ -12,5 +12,7 @@ struct out;
  * (relayctl(8)); what went wrong is said on stderr.
  */
 int	talk(const char *socket, const json_t *request, struct out *);
+/* The same without waiting for the answer: a descriptor to read it from, or -1 and *code. */
+int	talk_open(const char *socket, const json_t *request, int *code);
 
 #endif

@@ -2,6 +2,7 @@
 /* verb: see verb.h. */
 #include "relayd/ctl/verb.h"
 
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "relayd/ctl/verbs.h"
 
 #define NAME_CAP	64
+#define OPTIONS_MAX	16
 #define NUMBER_MAX	1000000000
 
 /* ---- finding ---- */
@@ -130,6 +132,19 @@ optstring(const struct verb *v, char *to, size_t cap)
 	}
 }
 
+/* --key for each -x. */
+static void
+longopts(const struct verb *v, struct option *to)
+{
+	for (size_t i = 0; v->options != NULL && v->options[i].letter != '\0'; i++) {
+		MUST(i < OPTIONS_MAX);
+		to[i] = (struct option){
+			.name = v->options[i].key, .val = v->options[i].letter,
+			.has_arg = v->options[i].kind == VERB_FLAG ? no_argument : required_argument,
+		};
+	}
+}
+
 /* json_string refuses what is no UTF-8: NULL then, which json_object_set_new refuses, too. */
 static int
 set_option(json_t *request, const struct verb_option *o, const char *arg)
@@ -154,13 +169,15 @@ set_option(json_t *request, const struct verb_option *o, const char *arg)
 static int
 take_options(const struct verb *v, json_t *request, int argc, char **argv, int *json)
 {
+	struct option words[OPTIONS_MAX + 1] = { { .name = NULL } };
 	const struct verb_option *o;
 	char letters[64];
 	int c;
 
 	optstring(v, letters, sizeof letters);
+	longopts(v, words);
 	optind = 0;
-	while ((c = getopt(argc, argv, letters)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, words, NULL)) != -1) {
 		if (c == 'j')
 			*json = 1;
 		else if ((o = option_of(v, c)) == NULL || set_option(request, o, optarg) == -1)

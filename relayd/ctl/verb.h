@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+struct out;
 struct view;
 
 enum verb_kind { VERB_FLAG, VERB_NUMBER, VERB_TEXT };
@@ -30,6 +31,8 @@ struct verb {
 	/* Operands into the request: 0, or -1 for a usage error. NULL: there are none. */
 	int				(*operands)(json_t *request, int argc, char **argv);
 	const struct view		*views;		/* of its answer, see out.h */
+	/* How it is asked, instead of talk(); the same contract. */
+	int				(*run)(const char *socket, const json_t *request, struct out *);
 };
 
 /* Words argv[0..] -> the verb and how many words it took; NULL if there is none. */
@@ -45,6 +48,10 @@ const char		*verb_nearest(int argc, char **argv);
 json_t			*verb_request(const struct verb *, int argc, char **argv, int *json);
 void			 verb_usage(const struct verb *);
 
+/* Options are -x, or --key for the same. */
+
+/* The domain of an address or domain, as "domain". */
+int	verb_domain_operand(json_t *request, const char *arg);
 /* The one operand that most verbs take, under this key. */
 int	verb_one_operand(json_t *request, const char *key, int argc, char **argv);
 

@@ -19,6 +19,7 @@
 #include "lib/io/chan.h"
 #include "lib/ipc/ipc.h"
 #include "relayd/policy/annals.h"
+#include "relayd/policy/cached.h"
 #include "relayd/policy/lookup.h"
 #include "relayd/role.h"
 
@@ -46,6 +47,8 @@ struct policy {
 	struct annals		*annals;
 	struct sts_fetcher	*fetcher;
 	struct sts_engine	*sts;
+	struct dns_address	 sts_address;	/* family 0: what DNS says */
+	struct cached		*cached;
 	struct lookup_tools	 tools;
 	struct io_chan		*chan;		/* to smtp, NULL: away */
 	int			 peer_fd, started;
@@ -148,11 +151,37 @@ take_history_ask(struct policy *p, const struct io_frame *f)
 	return 0;
 }
 
+static int
+take_cache_ask(struct policy *p, const struct io_frame *f)
+{
+	struct ipc_cache_ask asked;
+
+	if (ipc_cache_ask_get(f->data, f->len, &asked) == -1)
+		return -1;
+	cached_ask(p->cached, f->request, &asked);
+	return 0;
+}
+
+static void
+on_cached(void *arg, uint32_t request, const struct ipc_cache *c)
+{
+	struct policy *p = arg;
+	struct buf b;
+
+	if (p->chan == NULL)
+		return;
+	buf_init(&b);
+	ipc_cache_put(&b, c);
+	io_chan_send(p->chan, IPC_CACHE, request, buf_data(&b), buf_len(&b), -1);
+	buf_fini(&b);
+}
+
 /* From smtp; what it does not send has no row. */
 static int (*const takers[IPC_POLICY__COUNT])(struct policy *, const struct io_frame *) = {
 	[IPC_ASK] = take_question,
 	[IPC_PROVEN] = take_proven,
 	[IPC_HISTORY_ASK] = take_history_ask,
+	[IPC_CACHE_ASK] = take_cache_ask,
 };
 
 static void
@@ -276,11 +305,27 @@ make_fetcher(struct policy *p, struct why *why)
 	return sts_fetcher_new(p->base, &param, why);
 }
 
+static struct dns_resolver *
+empty_resolver(void *arg, struct why *why)
+{
+	return make_resolver(arg, why);
+}
+
+static void
+make_cached(struct policy *p, const struct sts_engine_param *engine)
+{
+	struct cached_tools tools = {
+		.base = p->base, .engine = *engine, .resolver = empty_resolver, .arg = p,
+	};
+
+	tools.engine.wait_ms = p->conf->dns.timeout;
+	p->cached = cached_new(&tools, on_cached, p);
+}
+
 static void
 build(struct policy *p)
 {
 	const struct conf *conf = p->conf;
-	struct dns_address address = { .family = conf->sts.address.family };
 	struct sts_engine_param engine = { .cache = p->cache, .wait_ms = conf->sts.wait,
 		.refresh_ms = conf->sts.refresh };
 	struct why why;
@@ -290,12 +335,14 @@ build(struct policy *p)
 	if ((p->resolver = make_resolver(p, &why)) == NULL ||
 	    (p->fetcher = make_fetcher(p, &why)) == NULL)
 		fatal(EX_CONFIG, "%s", why.text);
-	memcpy(address.ip, conf->sts.address.bytes, sizeof address.ip);
+	p->sts_address.family = conf->sts.address.family;
+	memcpy(p->sts_address.ip, conf->sts.address.bytes, sizeof p->sts_address.ip);
 	engine.resolver = p->resolver;
 	engine.fetcher = p->fetcher;
 	engine.range = p->range;
-	engine.address = address.family != 0 ? &address : NULL;
+	engine.address = p->sts_address.family != 0 ? &p->sts_address : NULL;
 	p->sts = sts_engine_new(p->base, &engine);
+	make_cached(p, &engine);
 	p->tools = (struct lookup_tools){
 		.base = p->base, .resolver = p->resolver, .sts = p->sts, .range = p->range,
 		.timeout_ms = conf->dns.timeout, .port = (uint16_t)conf->delivery.port,
@@ -305,6 +352,7 @@ build(struct policy *p)
 static void
 demolish(struct policy *p)
 {
+	cached_free(&p->cached);
 	sts_engine_free(&p->sts);
 	sts_fetcher_free(&p->fetcher);
 	dns_resolver_free(&p->resolver);

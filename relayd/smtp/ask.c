@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/bug.h"
+#include "lib/base/clock.h"
 #include "lib/base/list.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
@@ -24,8 +25,9 @@ struct ask_wait {
 	uint16_t		 type;		/* of the question, and how it is written */
 	struct buf		 frame;
 	char			 domain[DNS_NAME_MAX];
-	ask_fn			*fn;		/* one of the two */
+	ask_fn			*fn;		/* one of the three */
 	ask_history_fn		*history_fn;
+	ask_cache_fn		*cache_fn;
 	void			*arg;
 	struct event		 ev_deadline;
 	struct timeval		 wait;
@@ -36,6 +38,7 @@ struct ask {
 	struct io_chan		*chan;		/* NULL: the worker is away */
 	struct timeval		 deadline;
 	uint32_t		 next;
+	struct ask_health	 health;
 	TAILQ_HEAD(, ask_wait)	 open;
 };
 
@@ -68,6 +71,16 @@ answer_history(struct ask_wait *w, const struct ipc_history *h)
 	fn(arg, h);
 }
 
+static void
+answer_cache(struct ask_wait *w, const struct ipc_cache *c)
+{
+	ask_cache_fn *fn = w->cache_fn;
+	void *arg = w->arg;
+
+	wait_free(w);
+	fn(arg, c);
+}
+
 /* Nothing is known: every state of the evidence says so by being zero. */
 static void
 answer_unknown(struct ask_wait *w, const char *text)
@@ -75,6 +88,13 @@ answer_unknown(struct ask_wait *w, const char *text)
 	struct plan_evidence e = { 0 };
 	struct ipc_history h = { 0 };
 
+	struct ipc_cache c = { 0 };
+
+	if (w->cache_fn != NULL) {
+		why_set(&c.why, WHY_POLICY_UNAVAILABLE, "%s", text);
+		answer_cache(w, &c);
+		return;
+	}
 	if (w->history_fn != NULL) {
 		why_set(&h.why, WHY_POLICY_UNAVAILABLE, "%s", text);
 		answer_history(w, &h);
@@ -105,6 +125,30 @@ find(struct ask *a, uint32_t request)
 	return NULL;
 }
 
+/* What a look-up says about our way to the DNS. Routes ask for no MX. */
+static void
+note_health(struct ask_health *h, const struct plan_evidence *e)
+{
+	if (e->mx == PLAN_MX_ROUTE || e->domain[0] == '[')
+		return;
+	if (e->mx != PLAN_MX_UNKNOWN) {
+		memset(h, 0, sizeof *h);
+		return;
+	}
+	if (h->failures++ == 0)
+		h->since = clock_mono_ms();
+	else if (strcmp(h->domain, e->domain) != 0)
+		h->several = 1;
+	h->why = e->why;
+	str_copy(h->domain, e->domain, sizeof h->domain);
+}
+
+const struct ask_health *
+ask_health(const struct ask *a)
+{
+	return &a->health;
+}
+
 /* Late answers are dropped, and so is one for another domain. */
 static int
 take_evidence(struct ask *a, const struct io_frame *f)
@@ -114,8 +158,10 @@ take_evidence(struct ask *a, const struct io_frame *f)
 
 	if (ipc_evidence_get(f->data, f->len, &e) == -1)
 		return -1;
-	if (w != NULL && w->fn != NULL && strcmp(w->domain, e.domain) == 0)
+	if (w != NULL && w->fn != NULL && strcmp(w->domain, e.domain) == 0) {
+		note_health(&a->health, &e);
 		answer(w, &e);
+	}
 	plan_evidence_fini(&e);
 	return 0;
 }
@@ -134,6 +180,20 @@ take_history(struct ask *a, const struct io_frame *f)
 	return 0;
 }
 
+static int
+take_cache(struct ask *a, const struct io_frame *f)
+{
+	struct ask_wait *w = find(a, f->request);
+	struct ipc_cache c;
+
+	if (ipc_cache_get(f->data, f->len, &c) == -1)
+		return -1;
+	if (w != NULL && w->cache_fn != NULL)
+		answer_cache(w, &c);
+	ipc_cache_fini(&c);
+	return 0;
+}
+
 static void
 on_frame(void *arg, const struct io_frame *f)
 {
@@ -146,6 +206,8 @@ on_frame(void *arg, const struct io_frame *f)
 		rc = take_evidence(a, f);
 	else if (f->type == IPC_HISTORY)
 		rc = take_history(a, f);
+	else if (f->type == IPC_CACHE)
+		rc = take_cache(a, f);
 	if (rc == -1)
 		log_warning("a message of the policy worker cannot be read; dropped");
 }
@@ -224,6 +286,20 @@ ask_history(struct ask *a, const struct ipc_history_ask *question, ask_history_f
 	ipc_history_ask_put(&w->frame, question);
 	w->history_fn = fn;
 	w->wait = (struct timeval){ HISTORY_SECONDS, 0 };
+	event_add(&w->ev_deadline, &w->wait);
+	put(a, w);
+	return w;
+}
+
+struct ask_wait *
+ask_cache(struct ask *a, const struct ipc_cache_ask *question, ask_cache_fn *fn, void *arg)
+{
+	struct ask_wait *w = wait_new(a, IPC_CACHE_ASK, question->domain, arg);
+
+	ipc_cache_ask_put(&w->frame, question);
+	w->cache_fn = fn;
+	w->wait = question->verb == IPC_CACHE_REFRESH ? a->deadline :
+	    (struct timeval){ HISTORY_SECONDS, 0 };
 	event_add(&w->ev_deadline, &w->wait);
 	put(a, w);
 	return w;

@@ -11,6 +11,8 @@
 #include "lib/plan/shown.h"
 
 struct ask;
+struct ipc_cache;
+struct ipc_cache_ask;
 struct ipc_history;
 struct ipc_history_ask;
 struct event_base;
@@ -23,6 +25,19 @@ void		 ask_free(struct ask **);
 /* A new channel to the worker (takes fd); open questions are asked again. */
 void		 ask_connect(struct ask *, int fd);
 int		 ask_connected(const struct ask *);
+
+/*
+ * Look-ups of MX records that failed in a row, whatever the domain. One
+ * domain may be broken; when everything fails it is the way to the DNS.
+ */
+struct ask_health {
+	unsigned	failures;	/* since one was answered */
+	int64_t		since;		/* mono ms of the first of them */
+	struct why	why;		/* of the last */
+	char		domain[DNS_NAME_MAX];	/* that last one */
+	int		several;	/* not all of them were for that domain */
+};
+const struct ask_health *ask_health(const struct ask *);
 
 struct ask_wait;
 /* The callback comes from the event loop, exactly once unless cancelled. via: NULL for the MX. */
@@ -37,6 +52,9 @@ void		 ask_cancel(struct ask_wait **);
 typedef void ask_history_fn(void *arg, const struct ipc_history *);
 struct ask_wait	*ask_history(struct ask *, const struct ipc_history_ask *, ask_history_fn *,
 		    void *arg);
+/* And for one about a cached MTA-STS policy; a fetch waits as long as a look-up. */
+typedef void ask_cache_fn(void *arg, const struct ipc_cache *);
+struct ask_wait	*ask_cache(struct ask *, const struct ipc_cache_ask *, ask_cache_fn *, void *arg);
 /* Tells the worker what an admitted connection has proven. Lost if the worker is away. */
 void		 ask_tell_proven(struct ask *, const char *domain, const char *host,
 		    const struct plan_shown *);

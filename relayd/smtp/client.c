@@ -271,6 +271,7 @@ client_new(const struct client_param *p, const struct client_events *events, voi
 	c->target = &c->route->plan.targets[p->target];
 	c->terms = &c->target->requirement;
 	c->in_clear = p->in_clear;
+	c->probing = p->probing;
 	c->requiretls = p->requiretls;
 	why_clear(&c->refused);
 	if (p->refused != NULL) {
@@ -314,7 +315,7 @@ client_free(struct client **cp)
 void
 client_give(struct client *c, struct job *job)
 {
-	MUST(c->job == NULL && !c->over);
+	MUST(c->job == NULL && !c->over && !c->probing);
 	c->job = job;
 	job->given = clock_mono_ms();
 	if (c->state == CLIENT_IDLE) {
@@ -340,6 +341,7 @@ const struct plan *client_plan(const struct client *c) { return &c->route->plan;
 const struct route *client_route(const struct client *c) { return c->route; }
 const struct plan_requirement *client_terms(const struct client *c) { return c->terms; }
 unsigned client_sent(const struct client *c) { return c->sent; }
+int client_offers_dsn(const struct client *c) { return c->ehlo.dsn; }
 int client_spoke(const struct client *c) { return c->spoke; }
 
 const struct why *

@@ -50,6 +50,8 @@ struct client_param {
 	const struct why	*refused;
 	/* TLS with this server failed before: stay in clear, if the requirement allows that. */
 	int			 in_clear;
+	/* Only to see whether it is admitted: no AUTH, and client_give is a bug. */
+	int			 probing;
 	/* Only to be ready for REQUIRETLS messages (plan_admits_requiretls). */
 	int			 requiretls;
 };
@@ -74,6 +76,7 @@ unsigned			 client_sent(const struct client *);	/* messages so far */
 /* ms from the start of the connection to ready (the c of delays=). */
 int64_t				 client_setup_ms(const struct client *);
 /* 1: a connection attempt reached an SMTP server that spoke (for back-off). */
+int				 client_offers_dsn(const struct client *);	/* RFC 3461 */
 int				 client_spoke(const struct client *);
 
 #endif

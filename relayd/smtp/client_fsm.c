@@ -155,7 +155,7 @@ enter_admit(struct client *c)
 	else if (c->job != NULL)
 		client_enter(c, client_xfer_begin(c));
 	else
-		client_enter(c, client_auth_begin(c));
+		client_enter(c, c->probing ? CLIENT_IDLE : client_auth_begin(c));
 }
 
 static void

@@ -39,7 +39,7 @@ struct client {
 	const struct plan_requirement	*terms;		/* the target's, or monitor's */
 	struct plan_requirement		 monitor;
 	struct why			 refused;	/* set in monitor mode */
-	int				 in_clear, requiretls;
+	int				 in_clear, requiretls, probing;
 	struct io_stream		*stream;
 	struct event			 ev_kick;	/* what must not happen inside a call */
 	struct event			 ev_idle;

@@ -6,6 +6,7 @@
 
 #include "lib/base/bug.h"
 #include "lib/io/stream.h"
+#include "relayd/smtp/manage.h"
 
 /* A question to the store. The call may end before the answer comes. */
 struct ctl_errand {
@@ -137,6 +138,12 @@ on_settled(void *arg, const struct why *why, int gone)
 }
 
 static void
+on_done(void *arg, const struct why *why)
+{
+	on_settled(arg, why, 0);
+}
+
+static void
 on_body(void *arg, const struct why *why, struct store_body *body)
 {
 	struct ctl_errand e = errand_done(arg);
@@ -181,6 +188,28 @@ ctl_call_settle(struct ctl_call *c, const struct store_settlement *s, ctl_settle
 
 	e->settled = fn;
 	c->house->store->ops->settle(c->house->store, s, on_settled, e);
+}
+
+void
+ctl_call_note(struct ctl_call *c, const char *key, const char *value, ctl_settled_fn *fn)
+{
+	struct ctl_errand *e = errand_new(c);
+
+	e->settled = fn;
+	c->house->store->ops->note_put(c->house->store, key, value, on_done, e);
+}
+
+int
+ctl_call_manage(struct ctl_call *c, const struct manage_order *order, struct store_message **m,
+    ctl_settled_fn *fn, struct why *why)
+{
+	struct ctl_errand *e = errand_new(c);
+
+	e->settled = fn;
+	if (manage_take(c->house->sched, order, m, on_done, e, why) == 0)
+		return 0;
+	(void)errand_done(e);
+	return -1;
 }
 
 void

@@ -21,6 +21,7 @@
 #include "relayd/smtp/ctl_request.h"
 
 struct admission;
+struct manage_order;
 struct ctl_call;
 struct ctl_errand;
 struct io_stream;
@@ -32,12 +33,14 @@ struct ctl_house {
 	struct sched		*sched;
 	const struct admission	*admission;	/* NULL if not told */
 	int64_t			 started;	/* mono ms */
+	unsigned		 probes;	/* under way */
 };
 
 struct ctl_verb {
 	const char		*name;		/* "queue.list" */
 	const struct ctl_arg	*args;		/* at most CTL_ARGS_MAX */
 	enum ctl_right		 right;
+	int			 kind;		/* which one, of several with the same step */
 	size_t			 state_size;	/* of call->state, zeroed; 0 = none */
 	void			(*step)(struct ctl_call *);
 	void			(*fini)(void *state);	/* may be NULL; frees what state holds */
@@ -79,9 +82,14 @@ typedef void ctl_chunk_fn(struct ctl_call *, const struct why *, const char *, s
 void	ctl_call_list(struct ctl_call *, uint64_t after, size_t max, ctl_loaded_fn *);
 void	ctl_call_fetch(struct ctl_call *, uint64_t id, ctl_loaded_fn *);
 void	ctl_call_settle(struct ctl_call *, const struct store_settlement *, ctl_settled_fn *);
+void	ctl_call_note(struct ctl_call *, const char *key, const char *value, ctl_settled_fn *);
 void	ctl_call_body(struct ctl_call *, uint64_t id, ctl_body_fn *);
 void	ctl_call_read(struct ctl_call *, struct store_body *, uint64_t offset, size_t,
 	    ctl_chunk_fn *);
+
+/* See manage_take; it is carried out even if the asker leaves. */
+int	ctl_call_manage(struct ctl_call *, const struct manage_order *, struct store_message **,
+	    ctl_settled_fn *, struct why *);
 
 /* --- for ctlserve.c --- */
 void	ctl_call_init(struct ctl_call *, struct ctl_house *);

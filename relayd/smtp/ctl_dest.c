@@ -9,6 +9,7 @@
 #include "lib/base/bug.h"
 #include "lib/base/map.h"
 #include "lib/plan/plan.h"
+#include "lib/queue/key.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/dest.h"
@@ -111,24 +112,38 @@ const struct ctl_verb ctl_verb_dest_list = {
 
 /* ---- dest.show ---- */
 
+struct show {
+	struct ctl_call	*call;
+	size_t		 n;
+};
+
+/* A domain has a queue for each kind of mail (lib/queue/key.h). */
+static void
+show_one(void *value, void *arg)
+{
+	const struct dest *d = value;
+	struct show *s = arg;
+	struct dest_view v;
+
+	if (!queue_key_is(dest_name(d), s->call->values[SHOW_DOMAIN].text))
+		return;
+	s->n++;
+	dest_look(d, &v);
+	ctl_call_line(s->call, ctl_print_dest(d));
+	if (v.plan == NULL)
+		return;
+	ctl_call_line(s->call, ctl_print_plan(v.plan));
+	for (size_t i = 0; i < v.plan->ntargets; i++)
+		ctl_call_line(s->call, ctl_print_target(&v.plan->targets[i]));
+}
+
 static void
 show_step(struct ctl_call *c)
 {
-	const struct dest *d = map_gets(c->house->sched->dests, c->values[SHOW_DOMAIN].text);
-	struct dest_view v;
+	struct show s = { .call = c };
 
-	if (d == NULL) {
-		ctl_call_end(c, 0, NULL);
-		return;
-	}
-	dest_look(d, &v);
-	ctl_call_line(c, ctl_print_dest(d));
-	if (v.plan != NULL) {
-		ctl_call_line(c, ctl_print_plan(v.plan));
-		for (size_t i = 0; i < v.plan->ntargets; i++)
-			ctl_call_line(c, ctl_print_target(&v.plan->targets[i]));
-	}
-	ctl_call_end(c, 1, NULL);
+	map_each(c->house->sched->dests, show_one, &s);
+	ctl_call_end(c, s.n, NULL);
 }
 
 const struct ctl_verb ctl_verb_dest_show = {

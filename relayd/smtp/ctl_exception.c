@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * ctl_exception: the verbs `exception.list`, every exception of the
- * configuration in force in its order, and `exception.show`, one of them.
+ * configuration in force in its order, then the built-in ones, and
+ * `exception.show`, one of them.
  */
 #include <string.h>
 
@@ -66,6 +67,8 @@ add_entry(json_t *o, const struct conf_exception *x)
 	if (x->max_uses > 0)
 		set_count(o, "max_uses", (uint64_t)x->max_uses);
 	set(o, "origin", ctl_print_text(x->origin));
+	/* It stands for another setting (conf_client_exception). */
+	set(o, "built_in", json_boolean(x->domains.n == 0 && x->hosts.n == 0));
 }
 
 static json_t *

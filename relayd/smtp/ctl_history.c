@@ -10,6 +10,7 @@
 #include "lib/base/map.h"
 #include "lib/base/str.h"
 #include "lib/ipc/ipc.h"
+#include "lib/queue/key.h"
 #include "relayd/smtp/ask.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
@@ -164,16 +165,23 @@ const struct ctl_verb ctl_verb_history_show = {
 /* ---- history.accept ---- */
 
 static void
+replan_one(void *value, void *arg)
+{
+	struct ctl_call *c = arg;
+
+	if (queue_key_is(dest_name(value), c->values[ARG_DOMAIN].text))
+		dest_replan(value);
+}
+
+static void
 on_accept(void *arg, const struct ipc_history *answer)
 {
 	struct ctl_call *c = arg;
-	struct dest *d;
 
 	if (failed(c, answer))
 		return;
-	d = map_gets(c->house->sched->dests, c->values[ARG_DOMAIN].text);
-	if (d != NULL && answer->forgotten > 0)
-		dest_replan(d);
+	if (answer->forgotten > 0)
+		map_each(c->house->sched->dests, replan_one, c);
 	ctl_call_end(c, answer->forgotten, NULL);
 }
 

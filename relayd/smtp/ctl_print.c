@@ -6,16 +6,19 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
+#include "lib/base/list.h"
 #include "lib/base/map.h"
 #include "lib/base/str.h"
+#include "lib/ipc/ipc.h"
 #include "lib/mail/queue_id.h"
 #include "lib/plan/plan.h"
 #include "relayd/smtp/dest.h"
+#include "relayd/smtp/pause.h"
 #include "relayd/smtp/sched.h"
 
 const char *const ctl_state_names[CTL_STATE__COUNT + 1] = {
-	[CTL_READY] = "ready", [CTL_BLOCKED] = "blocked", [CTL_WAITING] = "waiting",
-	[CTL_HELD] = "held",
+	[CTL_READY] = "ready", [CTL_BLOCKED] = "blocked", [CTL_PAUSED] = "paused",
+	[CTL_WAITING] = "waiting", [CTL_HELD] = "held",
 };
 
 static const char *const verdicts[] = {
@@ -26,6 +29,12 @@ static const char *const sts_states[] = {
 	[PLAN_STS_UNKNOWN] = "unknown", [PLAN_STS_NONE] = "none", [PLAN_STS_TESTING] = "testing",
 	[PLAN_STS_ENFORCE] = "enforce", [PLAN_STS_FAILED] = "failed",
 };
+
+const char *
+ctl_print_sts(enum plan_sts_state s)
+{
+	return (size_t)s < LENGTH(sts_states) ? sts_states[s] : "unknown";
+}
 
 json_t *
 ctl_print_text(const char *s)
@@ -55,8 +64,8 @@ set_text(json_t *o, const char *key, const char *value)
 	set(o, key, ctl_print_text(value));
 }
 
-static void
-set_time(json_t *o, const char *key, int64_t unix_ms)
+void
+ctl_print_set_time(json_t *o, const char *key, int64_t unix_ms)
 {
 	set(o, key, unix_ms == 0 ? json_null() : json_integer(unix_ms));
 }
@@ -70,11 +79,11 @@ wall_of(int64_t mono_ms)
 static void
 set_mono(json_t *o, const char *key, int64_t mono_ms)
 {
-	set_time(o, key, wall_of(mono_ms));
+	ctl_print_set_time(o, key, wall_of(mono_ms));
 }
 
-static void
-set_why(json_t *o, const struct why *why)
+void
+ctl_print_set_why(json_t *o, const struct why *why)
 {
 	if (!why_is_set(why))
 		return;
@@ -100,11 +109,16 @@ look(const struct sched *s, const char *name)
 enum ctl_state
 ctl_state_of(const struct sched *s, const struct store_rcpt *r)
 {
+	struct dest_view v;
+
 	if (r->state == STORE_HELD)
 		return CTL_HELD;
 	if (r->due > clock_wall_ms())
 		return CTL_WAITING;
-	return look(s, r->dest).blocked_until != 0 ? CTL_BLOCKED : CTL_READY;
+	v = look(s, r->dest);
+	if (v.pause != NULL)
+		return CTL_PAUSED;
+	return v.blocked_until != 0 ? CTL_BLOCKED : CTL_READY;
 }
 
 static json_t *
@@ -115,7 +129,7 @@ message_head(const struct store_message *m)
 
 	mail_queue_id_print(id, m->id);
 	set_text(o, "id", id);
-	set_time(o, "arrived", m->created);
+	ctl_print_set_time(o, "arrived", m->created);
 	set(o, "size", json_integer((json_int_t)m->size));
 	set_text(o, "sender", m->sender);
 	return o;
@@ -137,6 +151,17 @@ ctl_print_message(const struct store_message *m)
 	return o;
 }
 
+static void
+set_wait_of_pause(json_t *o, const struct pause *p)
+{
+	char text[PAUSE_REASON_CAP + 64];
+
+	(void)str_fmt(text, sizeof text, "paused by admin uid %u%s%s", p->uid,
+	    p->reason[0] != '\0' ? ": " : "", p->reason);
+	ctl_print_set_time(o, "next_try", 0);
+	set_text(o, "why", text);
+}
+
 /* Its own time or its destination's, whichever is later; why it has to wait that long. */
 static void
 set_wait(json_t *o, const struct sched *s, const struct store_rcpt *r)
@@ -145,11 +170,15 @@ set_wait(json_t *o, const struct sched *s, const struct store_rcpt *r)
 	int64_t until = wall_of(v.blocked_until);
 	int by_dest = until > r->due;
 
+	if (v.pause != NULL && r->state == STORE_DUE) {
+		set_wait_of_pause(o, v.pause);
+		return;
+	}
 	if (r->state == STORE_HELD)
 		until = 0;
 	else if (!by_dest)
 		until = r->due;
-	set_time(o, "next_try", until);
+	ctl_print_set_time(o, "next_try", until);
 	set_text(o, "why", by_dest && r->state == STORE_DUE ? v.why->text : r->last);
 }
 
@@ -162,7 +191,7 @@ ctl_print_recipient(const struct sched *s, const struct store_message *m,
 	set_text(o, "recipient", r->address);
 	set_text(o, "destination", r->dest);
 	set_text(o, "state", ctl_state_names[ctl_state_of(s, r)]);
-	set_time(o, "due", r->due);
+	ctl_print_set_time(o, "due", r->due);
 	set(o, "tries", json_integer(r->tries));
 	set_text(o, "last", r->last);
 	set_wait(o, s, r);
@@ -170,6 +199,17 @@ ctl_print_recipient(const struct sched *s, const struct store_message *m,
 }
 
 /* ---- destinations ---- */
+
+static void
+set_pause(json_t *o, const struct pause *p)
+{
+	set(o, "paused", json_boolean(p != NULL));
+	if (p == NULL)
+		return;
+	ctl_print_set_time(o, "paused_since", p->since);
+	set(o, "paused_by", json_integer(p->uid));
+	set_text(o, "paused_why", p->reason[0] != '\0' ? p->reason : NULL);
+}
 
 json_t *
 ctl_print_dest(const struct dest *d)
@@ -185,10 +225,11 @@ ctl_print_dest(const struct dest *d)
 	set(o, "delivering", json_integer((json_int_t)v.nout));
 	set(o, "failures", json_integer(v.failures));
 	set_mono(o, "blocked_until", v.blocked_until);
-	set_time(o, "next_due", v.disk_due == INT64_MAX ? 0 : v.disk_due);
+	ctl_print_set_time(o, "next_due", v.disk_due == INT64_MAX ? 0 : v.disk_due);
 	set(o, "asking_policy", json_boolean(v.asking));
+	set_pause(o, v.pause);
 	if (v.blocked_until != 0 || v.failures > 0)
-		set_why(o, v.why);
+		ctl_print_set_why(o, v.why);
 	return o;
 }
 
@@ -198,7 +239,7 @@ ctl_print_plan(const struct plan *p)
 	json_t *o = json_object();
 
 	set_text(o, "plan", verdicts[p->verdict]);
-	set_why(o, &p->why);
+	ctl_print_set_why(o, &p->why);
 	set(o, "monitor", json_boolean(p->monitor));
 	set_text(o, "origin", p->origin);
 	set_mono(o, "expires", p->expires);
@@ -236,6 +277,52 @@ ctl_print_target(const struct plan_target *t)
 	set(o, "tlsa", json_integer((json_int_t)r->want.tlsa.n));
 	set_text(o, "exception", r->exception[0] != '\0' ? r->exception : NULL);
 	set(o, "addresses", addresses(&t->host));
-	set_why(o, &t->why);
+	ctl_print_set_why(o, &t->why);
+	return o;
+}
+
+/* ---- the cached MTA-STS policy ---- */
+
+static json_t *
+patterns(const struct ipc_cache *c)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < c->npatterns; i++)
+		MUST(json_array_append_new(a, ctl_print_text(c->patterns[i])) == 0);
+	return a;
+}
+
+static void
+set_failure(json_t *o, const struct ipc_cache *c)
+{
+	set_text(o, "failure", why_token(c->failure.reason));
+	set_text(o, "failure_why", c->failure.text);
+	set_text(o, "failure_id", c->failed_id[0] != '\0' ? c->failed_id : NULL);
+	ctl_print_set_time(o, "failure_first", c->failed_first * 1000);
+	ctl_print_set_time(o, "failure_last", c->failed_last * 1000);
+}
+
+json_t *
+ctl_print_cache(const char *domain, const struct ipc_cache *c)
+{
+	json_t *o = json_object();
+
+	set_text(o, "cached", domain);
+	set(o, "found", json_boolean(c->found));
+	if (c->found) {
+		set_text(o, "mode", ctl_print_sts(c->mode));
+		set_text(o, "id", c->id);
+		set(o, "patterns", patterns(c));
+		set(o, "max_age", json_integer(c->max_age));
+		set(o, "age", json_integer(clock_wall_ms() / 1000 - c->fetched));
+		ctl_print_set_time(o, "fetched", c->fetched * 1000);
+		ctl_print_set_time(o, "expires", c->expires * 1000);
+		ctl_print_set_time(o, "tried", c->tried * 1000);
+		ctl_print_set_time(o, "used", c->used * 1000);
+	}
+	if (c->failed)
+		set_failure(o, c);
+	ctl_print_set_why(o, &c->why);
 	return o;
 }

@@ -11,9 +11,11 @@
 
 #include <jansson.h>
 
+#include "lib/plan/evidence.h"
 #include "lib/store/store.h"
 
 struct dest;
+struct ipc_cache;
 struct plan;
 struct plan_target;
 struct sched;
@@ -22,6 +24,7 @@ struct sched;
 enum ctl_state {
 	CTL_READY,		/* due: is being delivered or next in turn */
 	CTL_BLOCKED,		/* due, but its destination backs off */
+	CTL_PAUSED,		/* due, but an administrator stopped its destination */
 	CTL_WAITING,		/* its own next try lies ahead */
 	CTL_HELD,		/* until an administrator decides */
 	CTL_STATE__COUNT
@@ -31,6 +34,11 @@ enum ctl_state	 ctl_state_of(const struct sched *, const struct store_rcpt *);
 
 /* A string from anywhere; what is no UTF-8 is escaped, NULL is null. */
 json_t	*ctl_print_text(const char *);
+/* Null if it is 0. */
+void	 ctl_print_set_time(json_t *, const char *key, int64_t unix_ms);
+/* reason, code and why, if it is set. */
+void	 ctl_print_set_why(json_t *, const struct why *);
+const char *ctl_print_sts(enum plan_sts_state);
 json_t	*ctl_print_message(const struct store_message *);
 /* One recipient with the facts of its message that a list shows. */
 json_t	*ctl_print_recipient(const struct sched *, const struct store_message *,
@@ -38,5 +46,6 @@ json_t	*ctl_print_recipient(const struct sched *, const struct store_message *,
 json_t	*ctl_print_dest(const struct dest *);
 json_t	*ctl_print_plan(const struct plan *);
 json_t	*ctl_print_target(const struct plan_target *);
+json_t	*ctl_print_cache(const char *domain, const struct ipc_cache *);
 
 #endif

@@ -14,6 +14,7 @@
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/map.h"
+#include "lib/base/str.h"
 #include "lib/queue/key.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/dest.h"
@@ -59,12 +60,20 @@ wanted(const struct ctl_call *c, const struct store_rcpt *r)
 }
 
 static void
+unblock_one(void *value, void *arg)
+{
+	if (queue_key_is(dest_name(value), arg))
+		dest_unblock(value);
+}
+
+/* All queues of a domain, or one by its key. */
+static void
 unblock(struct sched *s, const char *name)
 {
-	struct dest *d = map_gets(s->dests, name);
+	char key[QUEUE_KEY_CAP];
 
-	if (d != NULL)
-		dest_unblock(d);
+	str_copy(key, name, sizeof key);
+	map_each(s->dests, unblock_one, key);
 }
 
 /* ---- the page is written ---- */

@@ -90,9 +90,9 @@ show_block(struct ctl_call *c, size_t i)
 {
 	const struct store_message *m = ((struct show *)c->state)->msg;
 	const struct dest *d = map_gets(c->house->sched->dests, m->rcpts[i].dest);
+	enum ctl_state state = ctl_state_of(c->house->sched, &m->rcpts[i]);
 
-	if (d != NULL && ctl_state_of(c->house->sched, &m->rcpts[i]) == CTL_BLOCKED &&
-	    !seen_before(m, i))
+	if (d != NULL && (state == CTL_BLOCKED || state == CTL_PAUSED) && !seen_before(m, i))
 		ctl_call_line(c, ctl_print_dest(d));
 }
 

@@ -7,11 +7,15 @@
 #include <string.h>
 
 #include "lib/base/list.h"
+#include "lib/base/num.h"
 #include "lib/base/str.h"
 #include "lib/base/why.h"
 #include "lib/mail/queue_id.h"
 
 #define NUMBER_MAX	1000000000
+
+_Static_assert(CTL_ADDRESS_CAP >= MAIL_DOMAIN_CAP && CTL_ADDRESS_CAP > CTL_LINE_MAX,
+    "a value holds each kind of text");
 
 static const char *const kinds[] = {
 	[CTL_USAGE] = "usage", [CTL_DENIED] = "denied", [CTL_BUSY] = "busy",
@@ -148,15 +152,61 @@ take_qid(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct c
 }
 
 static int
+take_qids(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
+{
+	size_t n = json_is_array(j) ? json_array_size(j) : 1;
+	struct ctl_value one = { 0 };
+
+	if (n == 0 || n > CTL_IDS_MAX)
+		return ctl_refuse(r, CTL_USAGE, NULL, "%s: 1 to %d queue ids are wanted", a->key,
+		    CTL_IDS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		if (take_qid(a, json_is_array(j) ? json_array_get(j, i) : j, &one, r) == -1)
+			return -1;
+		v->ids[i] = one.number;
+	}
+	v->number = n;
+	return 0;
+}
+
+static int
+take_span(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
+{
+	const char *s = json_string_value(j);
+	int64_t ms;
+
+	if (s == NULL || strlen(s) != json_string_length(j) || num_duration(s, &ms) == -1)
+		return ctl_refuse(r, CTL_USAGE, NULL, "%s: a duration such as 5d is wanted", a->key);
+	v->number = (uint64_t)ms;
+	return 0;
+}
+
+/* Compared with what is stored, which need not be valid: only its size matters here. */
+static int
+take_address(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
+{
+	const char *s = json_string_value(j);
+	size_t n = json_string_length(j);
+
+	if (s == NULL || n == 0 || n >= sizeof v->text || strlen(s) != n)
+		return ctl_refuse(r, CTL_USAGE, NULL, "%s: a mail address, @domain or <> is wanted",
+		    a->key);
+	(void)str_copy(v->text, s, sizeof v->text);
+	return 0;
+}
+
+static int
 take_domain(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
 {
+	char ascii[MAIL_DOMAIN_CAP];
 	struct why why;
 
 	if (!json_is_string(j))
 		return ctl_refuse(r, CTL_USAGE, NULL, "%s: a domain is wanted", a->key);
-	if (mail_domain_to_ascii(json_string_value(j), json_string_length(j), v->text,
+	if (mail_domain_to_ascii(json_string_value(j), json_string_length(j), ascii,
 	    &why) == -1)
 		return ctl_refuse(r, CTL_USAGE, NULL, "%s: this is no domain: %s", a->key, why.text);
+	(void)str_copy(v->text, ascii, sizeof v->text);
 	return 0;
 }
 
@@ -200,6 +250,7 @@ take_text(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct 
 
 static take_fn *const takers[] = {
 	[CTL_FLAG] = take_flag, [CTL_NUMBER] = take_number, [CTL_QID] = take_qid,
+	[CTL_QIDS] = take_qids, [CTL_SPAN] = take_span, [CTL_ADDRESS] = take_address,
 	[CTL_DOMAIN] = take_domain, [CTL_WORD] = take_word, [CTL_TEXT] = take_text,
 };
 

@@ -15,16 +15,21 @@
 
 #define CTL_REQUEST_MAX	65536	/* bytes of a request line */
 #define CTL_DEPTH_MAX	4	/* nested objects and arrays */
-#define CTL_ARGS_MAX	8	/* arguments of a verb */
+#define CTL_ARGS_MAX	16	/* arguments of a verb */
+#define CTL_IDS_MAX	100	/* of one CTL_QIDS */
 #define CTL_VERB_CAP	32
 #define CTL_TEXT_CAP	256
 #define CTL_LINE_MAX	200
 #define CTL_VERSION	1
+#define CTL_ADDRESS_CAP	321	/* never less than MAIL_DOMAIN_CAP */
 
 enum ctl_type {
 	CTL_FLAG,		/* true or false */
 	CTL_NUMBER,		/* 0..1000000000 */
 	CTL_QID,		/* a queue id as text */
+	CTL_QIDS,		/* one, or an array of them */
+	CTL_SPAN,		/* "5d": a duration; the value is in ms */
+	CTL_ADDRESS,		/* a mail address, "@domain" for all of one, "<>" for the null path */
 	CTL_DOMAIN,		/* any spelling; the value is in A-labels */
 	CTL_WORD,		/* one of words */
 	CTL_TEXT		/* one line for people, not empty, at most CTL_LINE_MAX octets */
@@ -43,8 +48,9 @@ struct ctl_arg {
 
 struct ctl_value {
 	int		 given;
-	uint64_t	 number;		/* FLAG 0 or 1, NUMBER, QID, WORD: its index */
-	char		 text[MAIL_DOMAIN_CAP];	/* DOMAIN, TEXT */
+	uint64_t	 number;		/* FLAG 0 or 1, NUMBER, QID, SPAN, WORD: its index */
+	char		 text[CTL_ADDRESS_CAP];	/* DOMAIN, TEXT, ADDRESS */
+	uint64_t	 ids[CTL_IDS_MAX];	/* QIDS; number tells how many */
 };
 
 /* Why there is no answer; kinds may be added. */

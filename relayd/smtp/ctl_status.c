@@ -11,6 +11,7 @@
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/ledger.h"
+#include "relayd/smtp/pause.h"
 #include "relayd/smtp/sched.h"
 #include "version.h"
 
@@ -55,6 +56,7 @@ add_queue(json_t *o, const struct ctl_house *h)
 	set_number(o, "recipients", sums.recipients);
 	set_number(o, "destinations", map_count(s->dests));
 	set_number(o, "blocked_destinations", sums.blocked);
+	set_number(o, "paused_destinations", pause_count(s->pauses));
 	set_number(o, "blocked_recipients", sums.blocked_recipients);
 	set_number(o, "connections", s->lanes);
 	set_number(o, "loaded_messages", s->jobs);

@@ -271,6 +271,7 @@ deliver_fits(const struct deliver *d, const struct plan *p)
 
 		if (t->usable && plan_target_same(t, client_target(c)))
 			return plan_requirement_key(&t->requirement) == client_key(c) &&
+			    (t->named || !d->p.requiretls) &&
 			    (client_refused(c) == NULL || p->monitor);
 	}
 	return 0;

@@ -66,14 +66,17 @@ cert_word(const struct tls_facts *f)
 	return f->pkix_chain ? "other-name" : "untrusted";
 }
 
-/* The target that a failure without a connection is about: the first of the plan. */
+/* The target that a failure without a connection is about: the first that could be tried. */
 static const struct plan_requirement *
 requirement_of(const struct delivlog_attempt *a)
 {
 	if (a->client != NULL)
 		return client_terms(a->client);
-	if (a->plan != NULL && a->plan->verdict == PLAN_GO && a->plan->ntargets > 0)
-		return &a->plan->targets[0].requirement;
+	if (a->plan == NULL || a->plan->verdict != PLAN_GO)
+		return NULL;
+	for (size_t i = 0; i < a->plan->ntargets; i++)
+		if (a->plan->targets[i].usable)
+			return &a->plan->targets[i].requirement;
 	return NULL;
 }
 

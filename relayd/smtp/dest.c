@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* dest: see dest.h. dest_run is the one place that decides what happens next. */
+#include "relayd/smtp/dest.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,6 +149,20 @@ due_mono(const struct dest *d)
 	return clock_mono_ms() + (wait > 0 ? wait : 0);
 }
 
+/* Until the next probe, or until a sender has to be told that mail waits. */
+static void
+wait_blocked(struct dest *d)
+{
+	int64_t until = queue_backoff_until(&d->backoff), wait;
+
+	wait = d->sweep_at == DEST_NEVER ? DEST_NEVER : d->sweep_at - clock_wall_ms();
+	if (wait <= 0 || (d->sweep_more && d->nout == 0))
+		dest_window_sweep(d);
+	else if (wait != DEST_NEVER && clock_mono_ms() + wait < until)
+		until = clock_mono_ms() + wait;
+	sleep_until(d, until);
+}
+
 static int
 idle(const struct dest *d)
 {
@@ -162,7 +178,7 @@ run(struct dest *d)
 	if (d->s->draining || d->paused)
 		return;
 	if (dest_blocked(d)) {
-		sleep_until(d, queue_backoff_until(&d->backoff));
+		wait_blocked(d);
 		return;
 	}
 	dest_window_load(d);
@@ -227,8 +243,12 @@ dest_give_up(struct dest *d, struct job *j)
 
 /* What is in progress ends by itself. */
 void
-dest_set_paused(struct dest *d, int paused)
+dest_pause(struct dest *d)
 {
+	int paused = pause_of(d->s->pauses, d->key.domain) != NULL;
+
+	if (paused == d->paused)
+		return;
 	d->paused = paused;
 	if (paused)
 		dest_window_release(d, NULL);
@@ -269,8 +289,8 @@ dest_new(struct sched *s, const char *name)
 	d->s = s;
 	d->name = must_strdup(name);
 	queue_key_parse(name, &d->key);
-	d->disk_due = DEST_NEVER;
-	d->paused = pause_of(s->pauses, name) != NULL;
+	d->disk_due = d->sweep_at = DEST_NEVER;
+	d->paused = pause_of(s->pauses, d->key.domain) != NULL;
 	queue_backoff_init(&d->backoff, 1,
 	    (unsigned)s->generation->conf->delivery.connections_per_destination);
 	TAILQ_INIT(&d->ready);
@@ -319,6 +339,6 @@ dest_look(const struct dest *d, struct dest_view *v)
 		.failures = d->backoff.failures, .why = &d->why, .disk_due = d->disk_due,
 		.blocked_until = dest_blocked(d) ? queue_backoff_until(&d->backoff) : 0,
 		.plan = d->route != NULL ? &d->route->plan : NULL, .asking = d->asking != NULL,
-		.paused = d->paused,
+		.pause = pause_of(d->s->pauses, d->key.domain),
 	};
 }

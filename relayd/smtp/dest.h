@@ -15,6 +15,7 @@
 #include "relayd/smtp/job.h"
 
 struct dest;
+struct pause;
 struct plan;
 struct sched;
 
@@ -45,8 +46,8 @@ int		 dest_busy(const struct dest *);
 struct job	*dest_claim(struct dest *, struct store_message **);
 /* Results of a claimed job are set: it goes to outcome. */
 void		 dest_give_up(struct dest *, struct job *);
-/* A paused destination takes mail and delivers none. */
-void		 dest_set_paused(struct dest *, int paused);
+/* Its domain was paused or resumed (pause.h): paused it takes mail and delivers none. */
+void		 dest_pause(struct dest *);
 /* For relayctl: recipients known, reason and time (mono ms, 0 = none) of a block. */
 uint64_t	 dest_count(const struct dest *);
 const struct why *dest_why(const struct dest *, int64_t *until);
@@ -60,7 +61,7 @@ struct dest_view {
 	const struct why	*why;		/* of the block */
 	const struct plan	*plan;		/* NULL: none now */
 	int			 asking;	/* the policy worker has the question */
-	int			 paused;	/* by an administrator */
+	const struct pause	*pause;		/* by an administrator; NULL: none */
 };
 void		 dest_look(const struct dest *, struct dest_view *);
 

@@ -28,6 +28,8 @@ struct dest {
 	size_t			 nready, nout;
 	int64_t			 disk_due;	/* Unix ms; rows not in memory may be due then */
 	int			 loading, sweeping;
+	int			 sweep_more;	/* when what it found is settled there may be more */
+	int64_t			 sweep_at;	/* Unix ms: a waiting sender may have to be told then */
 
 	/* plan */
 	struct route		*route;

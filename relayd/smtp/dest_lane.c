@@ -245,12 +245,13 @@ on_lane_ended(void *arg, struct deliver *deliver, const struct why *reason, int 
 		queue_backoff_cancelled(&d->backoff);
 		d->recheck = 1;
 		route_unref(&d->route);
+	} else if (hopeless && d->nlanes > 0) {
+		queue_backoff_crowded(&d->backoff);	/* others found a host: use these */
 	} else if (hopeless) {
 		/* RFC 8689 s4.2.1: no host is left to try, and the message does not wait. */
 		d->recheck = 0;
 		queue_backoff_neutral(&d->backoff);
-		if (d->nlanes == 0)
-			dest_reject(d, &verdict);
+		dest_reject(d, &verdict);
 	} else if (!was_ready) {
 		d->recheck = 0;
 		retry = &d->s->generation->conf->queue.retry;
@@ -311,6 +312,34 @@ feed_lanes(struct dest *d, int64_t now)
 	return waits ? -1 : 0;
 }
 
+static unsigned
+lanes_under(const struct dest *d, enum queue_need need, const char *client)
+{
+	const struct dest *other;
+	char key[QUEUE_KEY_CAP];
+
+	queue_key_print(key, d->key.domain, need, client);
+	other = map_gets(d->s->dests, key);
+	return other != NULL ? other->nlanes : 0;
+}
+
+/*
+ * All queues of a domain share its connections (HARDENING C10: to its servers
+ * they are one relay), but each may have one, so that none of them starves.
+ */
+static int
+has_room(const struct dest *d)
+{
+	const struct conf *conf = d->s->generation->conf;
+	unsigned n = lanes_under(d, QUEUE_ORDINARY, "") + lanes_under(d, QUEUE_REQUIRETLS, "") +
+	    lanes_under(d, QUEUE_REQUIRETLS_NOTICE, "");
+
+	for (size_t i = 0; i < conf->clients.n; i++)
+		if (conf->clients.v[i].tls_required_no)
+			n += lanes_under(d, QUEUE_TLS_OPTIONAL, conf->clients.v[i].name);
+	return d->nlanes == 0 || n < (unsigned)conf->delivery.connections_per_destination;
+}
+
 void
 dest_lane_work(struct dest *d)
 {
@@ -320,7 +349,7 @@ dest_lane_work(struct dest *d)
 	queue_backoff_set_max(&d->backoff, (unsigned)conf->delivery.connections_per_destination);
 	if (feed_lanes(d, now) == -1)
 		return;
-	while (wants_lane(d, now) && d->nlanes < d->backoff.limit &&
+	while (wants_lane(d, now) && d->nlanes < d->backoff.limit && has_room(d) &&
 	    queue_backoff_may_start(&d->backoff, now) &&
 	    d->s->lanes < (unsigned)conf->delivery.connections)
 		lane_open(d);

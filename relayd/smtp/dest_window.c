@@ -10,9 +10,11 @@
 #include "lib/base/log.h"
 #include "relayd/smtp/delivlog.h"
 #include "relayd/smtp/dest_int.h"
+#include "relayd/smtp/notice.h"
 
 #define LOAD_RETRY_MS	5000	/* after a store error */
-#define SWEEP_MAX	100	/* waiting messages whose age is checked per failed probe */
+#define SWEEP_MAX	100	/* waiting messages whose age is checked at a time */
+#define SWEEP_MS	3600000	/* at least so often while mail waits */
 
 /* ---- jobs in memory ---- */
 
@@ -200,32 +202,54 @@ dest_window_load(struct dest *d)
 	free(ids);
 }
 
-/* Messages whose time ran out while the destination was blocked are given up, too. */
+/* Must something happen to this one though it is not tried? When will it have to? */
+static int
+is_overdue(struct dest *d, const struct store_message *m, int64_t now)
+{
+	const struct conf *conf = d->s->generation->conf;
+	int64_t told = notice_delay_first(conf, m, &d->why);
+
+	if (told > now && told < d->sweep_at)
+		d->sweep_at = told;
+	return told <= now || now - m->created >= conf->queue.max_age;
+}
+
+/*
+ * While the destination is blocked, messages whose time ran out are given up, too, and
+ * senders are told of the delay. What was settled is due later than what was not looked
+ * at yet, so page after page is.
+ */
 static void
 on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n, int more,
     int64_t next_due)
 {
 	struct dest *d = arg;
-	int64_t now = clock_wall_ms(), max_age = d->s->generation->conf->queue.max_age, *known;
-	size_t nknown;
+	int64_t now = clock_wall_ms(), *known;
+	size_t nknown, found = 0;
 
 	d->sweeping = 0;
+	d->sweep_at = why_is_set(why) ? now + LOAD_RETRY_MS : n > 0 ? now + SWEEP_MS : DEST_NEVER;
 	known = ids_in_memory(d, &nknown);
 	for (size_t i = 0; i < n; i++) {
 		struct job *j;
 
 		leave_out(msgs[i], known, nknown);
-		if (msgs[i]->nrcpts == 0 || now - msgs[i]->created < max_age) {
+		if (msgs[i]->nrcpts == 0 || d->paused || !is_overdue(d, msgs[i], now)) {
 			store_message_free(&msgs[i]);
 			continue;
 		}
+		found++;
 		j = job_new(msgs[i]);
+		j->waiting = 1;
 		d->s->jobs++;
 		keep_out(d, j);
 		job_settle_open(j, JOB_DEFERRED, &d->why, NULL);
+		if (now - j->msg->created < d->s->generation->conf->queue.max_age)
+			delivlog_waiting(j, d->name, &d->why);
 		dest_settle(d, j, NULL);
 	}
 	free(known);
+	d->sweep_more = more && found > 0;
 	dest_window_on_disk(d, 0);
 	dest_run(d);
 }
@@ -236,7 +260,7 @@ dest_window_sweep(struct dest *d)
 	size_t n;
 	int64_t *ids;
 
-	if (d->sweeping)
+	if (d->sweeping || d->paused)
 		return;
 	d->sweeping = 1;
 	ids = ids_in_memory(d, &n);
@@ -253,8 +277,10 @@ dest_add(struct dest *d, struct job *j)
 	int blocked = !d->paused && dest_blocked(d);
 
 	d->count += j->msg->nrcpts;
-	if (blocked)
+	if (blocked) {
 		delivlog_waiting(j, d->name, &d->why);
+		(void)is_overdue(d, j->msg, clock_wall_ms());	/* sweep_at */
+	}
 	if (blocked || d->paused || d->nready >= SCHED_WINDOW_DEST ||
 	    s->jobs >= SCHED_WINDOW_ALL) {
 		dest_window_on_disk(d, j->msg->rcpts[0].due);

@@ -325,6 +325,22 @@ set_key(struct store_rcpt *r, enum queue_need need, const char *client)
 	r->dest = must_strdup(key);
 }
 
+/* Before the destination becomes a key. */
+static void
+hold_by_rule(const struct intake *in, struct store_rcpt *r)
+{
+	const struct conf_destination *d = conf_destination_of(in->generation->conf, r->dest);
+	const char *origin = in->client->hold ? in->client->origin :
+	    d != NULL && d->hold ? d->origin : NULL;
+	char text[200];
+
+	if (origin == NULL)
+		return;
+	(void)str_fmt(text, sizeof text, "held by rule %s", origin);
+	r->state = STORE_HELD;
+	r->last = must_strdup(text);
+}
+
 static void
 put(struct intake *in)
 {
@@ -333,6 +349,7 @@ put(struct intake *in)
 
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		m->rcpts[i].due = now;
+		hold_by_rule(in, &m->rcpts[i]);
 		set_key(&m->rcpts[i], need_of(in), in->client->name);
 	}
 	m->eightbit = in->in.eightbit;

@@ -28,6 +28,7 @@ struct job {
 	struct job_result	*results;	/* one per recipient */
 	/* delays=a/b/c/d of the delivery log, mono ms: loaded, given to a connection, transfer begun */
 	int64_t			 queued, given, began;
+	int			 waiting;	/* no attempt: it waits behind a blocked destination */
 	/* Of one that was claimed (dest.h): it is settled and about to be freed. */
 	void			(*settled)(void *arg);
 	void			*settled_arg;

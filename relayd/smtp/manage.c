@@ -8,9 +8,9 @@
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/str.h"
-#include "lib/mail/domain.h"
 #include "lib/mail/queue_id.h"
 #include "lib/queue/id.h"
+#include "lib/queue/key.h"
 #include "relayd/smtp/delivlog.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/sched.h"
@@ -46,7 +46,7 @@ struct hand {
 	struct job		*job;
 	size_t			 nheld;		/* were held before */
 	char			 text[TEXT_CAP];	/* "held by admin uid 0: reason" */
-	char			 to[ADDRESS_CAP], to_dest[MAIL_DOMAIN_CAP];
+	char			 to[ADDRESS_CAP], to_dest[QUEUE_KEY_CAP];
 	uint64_t		 new_id;	/* REDIRECT: of the copy */
 	manage_done_fn		*done;
 	void			*arg;
@@ -178,10 +178,13 @@ static void
 fill(struct hand *h, const struct manage_order *o)
 {
 	char id[MAIL_QUEUE_ID_LEN + 1], more[ADDRESS_CAP + 64] = "";
+	struct queue_key key;
 
 	if (o->action == MANAGE_REDIRECT) {
 		(void)str_copy(h->to, o->to, sizeof h->to);
-		(void)str_copy(h->to_dest, o->to_dest, sizeof h->to_dest);
+		/* What the message needs of a connection it needs there, too. */
+		queue_key_parse(dest_name(h->dest), &key);
+		queue_key_print(h->to_dest, o->to_domain, key.need, key.client);
 		h->new_id = queue_id_next();
 		mail_queue_id_print(id, h->new_id);
 		(void)str_fmt(more, sizeof more, " to <%.100s> as %s", h->to, id);

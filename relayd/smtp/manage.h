@@ -30,7 +30,7 @@ struct manage_order {
 	enum manage_action	 action;
 	uint32_t		 uid;
 	const char		*reason;	/* one printable line, "" if none; copied */
-	const char		*to, *to_dest;	/* REDIRECT: address, its A-label domain; copied */
+	const char		*to, *to_domain; /* REDIRECT: address, its domain in A-labels; copied */
 };
 
 /* why is set if nothing of it happened. */

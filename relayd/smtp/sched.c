@@ -217,13 +217,18 @@ sched_claim(struct sched *s, struct store_message **m, struct dest **dest)
 	return dest_claim(*dest, m);
 }
 
-void
-sched_pause(struct sched *s, const char *name)
+static void
+pause_dest(void *value, void *arg)
 {
-	int paused = pause_of(s->pauses, name) != NULL;
+	dest_pause(value);
+}
 
-	if (paused || map_gets(s->dests, name) != NULL)
-		dest_set_paused(dest_get(s, name), paused);
+void
+sched_pause(struct sched *s, const char *domain)
+{
+	if (pause_of(s->pauses, domain) != NULL)
+		(void)dest_get(s, domain);	/* so that it is listed, with mail or without */
+	map_each(s->dests, pause_dest, NULL);
 }
 
 static void

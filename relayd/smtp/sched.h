@@ -61,8 +61,8 @@ void		 sched_on_disk(struct sched *, const char *dest, uint64_t recipients, int6
 struct store_message *sched_split(struct store_message *);
 /* For an administrator, see dest_claim. NULL: one of them is being delivered now. */
 struct job	*sched_claim(struct sched *, struct store_message **, struct dest **);
-/* Stops or resumes a destination as sched->pauses says now. */
-void		 sched_pause(struct sched *, const char *dest);
+/* sched->pauses has changed for this domain. */
+void		 sched_pause(struct sched *, const char *domain);
 /* A new generation: routes are decided again. */
 void		 sched_reload(struct sched *, struct generation *);
 /* Starts nothing new; deliveries in progress go on. */

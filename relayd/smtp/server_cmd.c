@@ -37,7 +37,7 @@ offer(struct server *s)
 		buf_adds(out, "250-STARTTLS\r\n");
 	if (s->tls_text[0] != '\0')		/* RFC 8689 s2: under TLS alone */
 		buf_adds(out, "250-REQUIRETLS\r\n");
-	buf_adds(out, "250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n");
+	buf_adds(out, "250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-DSN\r\n250 SMTPUTF8\r\n");
 	io_stream_push(s->stream);
 }
 

@@ -12,7 +12,10 @@ static const char *const words[] = { "ready", "blocked", NULL };
 static const struct ctl_arg args[] = {
 	{ .key = "domain", .type = CTL_DOMAIN }, { .key = "id", .type = CTL_QID },
 	{ .key = "max", .type = CTL_NUMBER }, { .key = "body", .type = CTL_FLAG },
-	{ .key = "state", .type = CTL_WORD, .words = words }, { .key = NULL },
+	{ .key = "state", .type = CTL_WORD, .words = words },
+	{ .key = "ids", .type = CTL_QIDS }, { .key = "older", .type = CTL_SPAN },
+	{ .key = "sender", .type = CTL_ADDRESS }, { .key = "note", .type = CTL_TEXT },
+	{ .key = NULL },
 };
 
 /* What goes back to the asker is one printable line. */

@@ -198,9 +198,10 @@ class Sink:
         key = (script.cert.chain, script.tls_max, script.client_ca)
         if key not in self._contexts:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(script.cert.chain, script.cert.key)
             if script.tls_max:
                 context.set_ciphers("ALL:@SECLEVEL=0")
+            context.load_cert_chain(script.cert.chain, script.cert.key)
+            if script.tls_max:
                 context.minimum_version = ssl.TLSVersion.TLSv1
                 context.maximum_version = getattr(ssl.TLSVersion, script.tls_max)
             if script.client_ca:

@@ -10,6 +10,7 @@
 #include <check.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/str.h"
 #include "lib/conf/conf.h"
 
 #define CERT	"-----BEGIN CERTIFICATE-----\n"
@@ -65,7 +66,7 @@ load(void)
 static void
 setup(void)
 {
-	strcpy(dir, "/tmp/check_conf.XXXXXX");
+	str_copy(dir, "/tmp/check_conf.XXXXXX", sizeof dir);
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(mkdir(at("q"), 0700), 0);
 	ck_assert_int_eq(mkdir(at("s"), 0700), 0);

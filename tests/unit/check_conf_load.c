@@ -62,6 +62,10 @@ static const struct {
 	/* values */
 	{ "drain = \"5\";", "\"5\" is not a duration; write a number with ms, s, m, h, d or w" },
 	{ "queue = { max_age = \"5y\"; };", "\"5y\" is not a duration" },
+	{ "notices = { postmaster = \"root\"; };", "notices.postmaster: is not an address" },
+	{ "notices = { postmaster = \"<root@a.example>\"; };", "is not an address" },
+	{ "notices = { postmaster = \"@a.example\"; };", "is not an address" },
+	{ "notices = { delay = [ \"10ms\" ]; };", "notices.delay" },
 	{ "queue = { max_age = \"60d\"; };", "queue.max_age: 60d is out of range; 1s to 30d are possible" },
 	{ "queue = { max_message = \"lots\"; };", "\"lots\" is not a size" },
 	{ "queue = { max_message = \"2G\"; };", "out of range; 1K to 1G" },
@@ -108,6 +112,13 @@ static const struct {
 	{ "clients = ( { name = \"a\"; networks = [ \"::ffff:0.0.0.0/96\" ]; } );", "makes an open relay" },
 	{ "clients = ( { name = \"a\"; networks = [ \"10.0.0.0/33\" ]; } );", "prefix length is 0 to 32" },
 	{ "clients = ( { name = \"a\"; networks = [ \"10.0.0/8\" ]; } );", "is not a network" },
+	{ "clients = ( { name = \"a\"; networks = [ \"10.0.0.0/8\" ]; tls_required_no = 1; } );",
+	    "clients[0].tls_required_no: must be true or false, not a bare number" },
+	{ "clients = ( { name = \"a\"; networks = [ \"10.0.0.0/8\" ]; tls_required_no = \"no\"; } );",
+	    "must be true or false, not a text in quotes" },
+	{ "clients = ( { name = \"a23456789012345678901234567890123456789012345\";"
+	    " networks = [ \"10.0.0.0/8\" ]; tls_required_no = true; } );",
+	    "clients[0].name: is too long for an exception" },
 	{ "clients = ( { name = \"a b\"; networks = [ \"10.0.0.0/8\" ]; } );", "is not a name" },
 	{ "clients = ( { name = \"a\"; networks = [ \"10.0.0.0/8\" ]; },"
 	    " { name = \"a\"; networks = [ \"11.0.0.0/8\" ]; } );",
@@ -204,6 +215,10 @@ static const struct {
 	    " reason = \"r\"; expires = \"2027-03-31\"; }, { id = \"F\"; domains = [ \"a.example\" ];"
 	    " allow = \"encrypt\"; owner = \"o\"; reason = \"r\"; expires = \"2027-03-31\"; } );",
 	    "is in exception E too, which decides" },
+	{ HOST "clients = ( { name = \"a\"; networks = [ \"10.0.0.0/8\" ]; tls_required_no = true; } );",
+	    "MAIL OF CLIENT a MAY GO OUT IN CLEAR" },
+	{ HOST "clients = ( { name = \"a\"; networks = [ \"10.0.0.0/8\" ]; tls_required_no = false; } );",
+	    NULL },
 	{ HOST "listen = ( { address = \"127.0.0.1:25\"; certificate = \"/c\"; } );", "is not used while tls is" },
 	{ HOST "log = { file = \"/var/log/x\"; };", "is not used; write log.target" },
 	{ HOST "user = \"_x\"; policy_user = \"_x\";", "could then touch the queue" },

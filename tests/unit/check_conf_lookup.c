@@ -184,6 +184,35 @@ START_TEST(exceptions_in_order)
 }
 END_TEST
 
+/* A client that may say "TLS-Required: No" is an exception that no domain finds. */
+START_TEST(exceptions_of_clients)
+{
+	static const char listed[] = "clients = ( { name = \"old\"; networks = [ \"10.0.0.0/8\" ];"
+	    " tls_required_no = true; }, { name = \"new\"; networks = [ \"11.0.0.0/8\" ];"
+	    " tls_required_no = false; }, { name = \"plain\"; networks = [ \"12.0.0.0/8\" ]; } );"
+	    "exceptions = ( " H("ONE", "domains = [ \"*\" ];") " );";
+	const struct conf_exception *x, *v[9];
+	struct conf_errors e;
+	struct conf *one;
+
+	ck_assert_int_eq(conf_load_text(listed, sizeof listed - 1, "x.conf", &one, &e), 0);
+	ck_assert_uint_eq(one->exceptions.n, 2);
+	x = conf_client_exception(one, "old");
+	ck_assert_ptr_nonnull(x);
+	ck_assert_str_eq(x->id, "tls-required-no:old");
+	ck_assert_int_eq(x->allow, CONF_ALLOW_PLAINTEXT);
+	ck_assert_int_eq(x->overrides, CONF_OVERRIDES_PUBLISHED);
+	ck_assert_uint_eq(conf_exceptions_of(one, "a.example", 0, v, 9), 1);
+	ck_assert_str_eq(v[0]->id, "ONE");
+	ck_assert_ptr_null(conf_client_exception(one, "new"));
+	ck_assert_ptr_null(conf_client_exception(one, "plain"));
+	ck_assert_ptr_null(conf_client_exception(one, "ol"));
+	ck_assert_ptr_null(conf_client_exception(one, ""));
+	conf_errors_fini(&e);
+	conf_free(&one);
+}
+END_TEST
+
 START_TEST(networks_have)
 {
 	static const uint8_t in[4] = { 10, 8, 0, 7 }, out[4] = { 11, 0, 0, 0 };
@@ -208,6 +237,7 @@ main(void)
 	tcase_add_test(t, destination_none);
 	tcase_add_loop_test(t, exception_lapses_by_itself, 0, (int)LENGTH(exceptions));
 	tcase_add_loop_test(t, exceptions_in_order, 0, (int)LENGTH(ordered));
+	tcase_add_test(t, exceptions_of_clients);
 	tcase_add_test(t, networks_have);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

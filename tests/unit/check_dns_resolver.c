@@ -315,49 +315,6 @@ START_TEST(test_free_open)
 }
 END_TEST
 
-static const char *const bad_forwards[] = {
-	"", "localhost", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "[::1", "[::1]53",
-	"127.0.0.1:53x", "1.2.3.4.5", "[zz]:53",
-};
-
-START_TEST(test_bad_forward)
-{
-	struct dns_param p = { .forward = &bad_forwards[_i], .nforward = 1,
-	    .anchors = dns_peer_anchor(peer) };
-	struct why why;
-
-	ck_assert_ptr_null(dns_resolver_new(base, &p, &why));
-	ck_assert(why_is_set(&why));
-}
-END_TEST
-
-static const char *const good_forwards[] = { "127.0.0.1", "127.0.0.1:5353", "::1", "[::1]:5353", "[::1]" };
-
-START_TEST(test_good_forward)
-{
-	struct dns_param p = { .forward = &good_forwards[_i], .nforward = 1,
-	    .anchors = dns_peer_anchor(peer) };
-	struct dns_resolver *r;
-	struct why why;
-
-	r = dns_resolver_new(base, &p, &why);
-	ck_assert_ptr_nonnull(r);
-	dns_resolver_free(&r);
-}
-END_TEST
-
-static const char *const bad_anchors[] = { "", " \n\n; only a comment\n", "garbage", ". IN DS 1 2" };
-
-START_TEST(test_bad_anchor)
-{
-	struct dns_param p = { .anchors = bad_anchors[_i] };
-	struct why why;
-
-	ck_assert_ptr_null(dns_resolver_new(base, &p, &why));
-	ck_assert(why_is_set(&why));
-}
-END_TEST
-
 static void
 on_mx(void *arg, const struct dns_mx *m)
 {
@@ -599,9 +556,6 @@ main(void)
 	tcase_add_test(t, test_timeout);
 	tcase_add_test(t, test_cancel);
 	tcase_add_test(t, test_free_open);
-	tcase_add_loop_test(t, test_bad_forward, 0, LENGTH(bad_forwards));
-	tcase_add_loop_test(t, test_good_forward, 0, LENGTH(good_forwards));
-	tcase_add_loop_test(t, test_bad_anchor, 0, LENGTH(bad_anchors));
 	tcase_add_loop_test(t, test_mx, 0, LENGTH(mxs));
 	tcase_add_test(t, test_mx_many);
 	tcase_add_loop_test(t, test_host, 0, LENGTH(hosts));

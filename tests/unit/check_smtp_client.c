@@ -117,6 +117,67 @@ START_TEST(gate_per_message)
 }
 END_TEST
 
+/* RFC 8689 s4.2.1: behind every wall, and the offer counts under TLS alone. */
+#define OFFER	"250-mx\r\n250 REQUIRETLS"
+
+static const struct {
+	const char	*name, *sender;
+	int		 lane, named, message;	/* lane: opened for such messages */
+	enum why_reason	 reason;		/* NONE: the message is taken */
+	const char	*mail;			/* that the server saw; NULL: none */
+	const char	*script[10];
+} demands[] = {
+	{ "all there", "a@b.example", 1, 1, 1, WHY_NONE, "MAIL FROM:<a@b.example> REQUIRETLS\r\n",
+	  { SECURE(OFFER), "<serve>" } },
+	{ "not offered", "a@b.example", 1, 1, 1, WHY_REQUIRETLS_UNSUPPORTED, NULL,
+	  { SECURE("250 mx"), "<serve>" } },
+	{ "offered in clear alone", "a@b.example", 1, 1, 1, WHY_REQUIRETLS_UNSUPPORTED, NULL,
+	  { "220 mx", ">EHLO", "250-mx\r\n250-REQUIRETLS\r\n250 STARTTLS", ">STARTTLS", "220 go",
+	    "<tls>", ">EHLO", "250 mx", "<serve>" } },
+	{ "no proven name", "a@b.example", 1, 0, 1, WHY_REQUIRETLS_NO_TLS, NULL,
+	  { SECURE(OFFER), "<serve>" } },
+	{ "wrong lane", "a@b.example", 0, 1, 1, WHY_REQUIRETLS_UNSUPPORTED, NULL,
+	  { SECURE("250 mx"), "<serve>" } },
+	{ "no name, wrong lane", "a@b.example", 0, 0, 1, WHY_REQUIRETLS_NO_TLS, NULL,
+	  { SECURE(OFFER), "<serve>" } },
+	{ "a notice", "", 0, 1, 1, WHY_NONE, "MAIL FROM:<> REQUIRETLS\r\n",
+	  { SECURE(OFFER), "<serve>" } },
+	{ "a notice, not offered", "", 0, 1, 1, WHY_NONE, "MAIL FROM:<>\r\n",
+	  { SECURE("250 mx"), "<serve>" } },
+	{ "a notice, no proven name", "", 0, 0, 1, WHY_NONE, "MAIL FROM:<>\r\n",
+	  { SECURE(OFFER), "<serve>" } },
+	{ "other mail", "a@b.example", 0, 1, 0, WHY_NONE, "MAIL FROM:<a@b.example>\r\n",
+	  { SECURE(OFFER), "<serve>" } },
+};
+
+START_TEST(requiretls)
+{
+	struct job *job = make_job(1, TEXT);
+
+	free(job->msg->sender);
+	job->msg->sender = must_strdup(demands[_i].sender);
+	job->msg->requiretls = demands[_i].message;
+	dial(demands[_i].script, PLAN_VERIFY);
+	client->requiretls = demands[_i].lane;
+	route->plan.targets[0].named = demands[_i].named;
+	route->plan.sts_state = PLAN_STS_NONE;
+	PEER_UNTIL(ready || ended);
+	if (ready) {
+		client_give(client, job);
+		PEER_UNTIL(done);
+		ck_assert_int_eq((int)results[0].why.reason, (int)demands[_i].reason);
+	} else {
+		job_free(&job);
+		ck_assert_int_eq((int)why_ended.reason, (int)demands[_i].reason);
+	}
+	expect_silence();
+	if (demands[_i].mail != NULL)
+		ck_assert_msg(peer_saw_hidden(demands[_i].mail), "%s", demands[_i].name);
+	else
+		ck_assert_msg(!peer_saw_hidden("MAIL"), "%s", demands[_i].name);
+}
+END_TEST
+
 START_TEST(plaintext_by_exception)
 {
 	transfer(SCRIPT("220 mx", ">EHLO", "250 mx", "<serve>"), PLAN_PLAINTEXT);
@@ -321,6 +382,7 @@ main(void)
 	tcase_add_test(tc, refused_connection);
 	tcase_add_test(tc, gate_per_connection);
 	tcase_add_test(tc, gate_per_message);
+	tcase_add_loop_test(tc, requiretls, 0, (int)LENGTH(demands));
 	tcase_add_test(tc, plaintext_by_exception);
 	tcase_add_test(tc, edges);
 	tcase_add_loop_test(tc, transactions, 0, (int)LENGTH(trials));

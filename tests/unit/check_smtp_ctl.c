@@ -72,6 +72,14 @@ static const struct {
 	{ "{\"v\":1,\"verb\":\"queue.flush\",\"all\":true,\"domain\":\"x.example\"}\n", "usage",
 	    "tried now" },
 	{ "{\"v\":1,\"verb\":\"dest.show\"}\n", "usage", "domain is missing" },
+	{ "{\"v\":1,\"verb\":\"explain\"}\n", "usage", "one address" },
+	{ "{\"v\":1,\"verb\":\"explain\",\"table\":true,\"domain\":\"a.example\"}\n", "usage",
+	    "one address" },
+	{ "{\"v\":1,\"verb\":\"explain\",\"id\":\"a.example\"}\n", "usage", "no queue id" },
+	{ "{\"v\":1,\"verb\":\"probe\"}\n", "usage", "domain is missing" },
+	{ "{\"v\":1,\"verb\":\"policy.show\",\"domain\":\"[192.0.2.1]\"}\n", "usage",
+	    "no MTA-STS policy" },
+	{ "{\"v\":1,\"verb\":\"policy.forget\"}\n", "usage", "domain is missing" },
 };
 
 START_TEST(refusal)
@@ -384,7 +392,8 @@ END_TEST
 
 START_TEST(exceptions)
 {
-	static const char text[] = "hostname = \"relay.test\"; exceptions = ( { id = \"EX-7\";"
+	static const char text[] = "hostname = \"relay.test\"; clients = ( { name = \"erp\";"
+	    " networks = [ \"10.0.0.1/32\" ]; tls_required_no = true; } ); exceptions = ( { id = \"EX-7\";"
 	    " domains = [ \"a.example\" ]; hosts = [ \"mx.a.example\" ]; allow = \"weak-tls\";"
 	    " owner = \"ops\"; reason = \"r\"; expires = \"2099-01-01\"; max_uses = 9; } );";
 	struct conf_errors errors;
@@ -395,7 +404,10 @@ START_TEST(exceptions)
 	conf_free(&generation->conf);
 	ck_assert_int_eq(conf_load_text(text, sizeof text - 1, "test", &generation->conf, &errors), 0);
 	conf_errors_fini(&errors);
-	ck_assert_int_eq(ask_verb("exception.list", NULL), 1);
+	ck_assert_int_eq(ask_verb("exception.list", NULL), 2);
+	ck_assert_str_eq(text_of(1, "exception"), "tls-required-no:erp");
+	ck_assert(json_is_true(json_object_get(answer.lines[1], "built_in")));
+	ck_assert(json_is_false(json_object_get(answer.lines[0], "built_in")));
 	ck_assert_str_eq(text_of(0, "exception"), "EX-7");
 	ck_assert_str_eq(text_of(0, "allow"), "weak-tls");
 	/* There is no ledger in this house: nothing holds. */

@@ -329,6 +329,18 @@ START_TEST(tls_required)
 }
 END_TEST
 
+/* RFC 8689 s2: neither offered nor taken in clear. Under TLS: tests/system/72-requiretls. */
+START_TEST(requiretls_in_clear)
+{
+	door_enter(IN, 1);
+	EXPECT_CODES("", "220");
+	EXPECT_CODES(HELLO, "250");
+	EXPECT_CODES("MAIL FROM:<a@corp.example> REQUIRETLS\r\n", "530");
+	EXPECT_CODES("RCPT TO:<b@example.com>\r\n", "503");
+	EXPECT_CODES(ENVELOPE, "250 250");
+}
+END_TEST
+
 /* ---- draining ---- */
 
 START_TEST(draining)
@@ -396,6 +408,7 @@ main(void)
 	tcase_add_test(tc, one_deadline_for_a_line);
 	tcase_add_loop_test(tc, no_relay_for_strangers, 0, (int)LENGTH(odd));
 	tcase_add_test(tc, tls_required);
+	tcase_add_test(tc, requiretls_in_clear);
 	tcase_add_test(tc, draining);
 	tcase_add_test(tc, draining_in_the_text);
 	tcase_add_test(tc, draining_in_the_handshake);

@@ -122,6 +122,30 @@ START_TEST(test_failures)
 }
 END_TEST
 
+START_TEST(test_forget)
+{
+	struct why said;
+	char id[STS_ID_MAX];
+	int64_t first, last;
+
+	ck_assert_int_eq(sts_cache_forget(cache, "a.example", &why), 0);
+	ck_assert_int_eq(sts_cache_failure(cache, "a.example", id, &first, &last, &said), 0);
+	put("a.example", NOW);
+	put("b.example", NOW);
+	why_set(&why, WHY_STS_FETCH, "first");
+	sts_cache_fail(cache, "a.example", "1", NOW, &why);
+	why_set(&why, WHY_STS_INVALID, "second");
+	sts_cache_fail(cache, "a.example", "2", NOW + 5, &why);
+	ck_assert_int_eq(sts_cache_failure(cache, "a.example", id, &first, &last, &said), 1);
+	ck_assert_str_eq(id, "2");
+	ck_assert(last == NOW + 5 && said.reason == WHY_STS_INVALID);
+	ck_assert_int_eq(sts_cache_forget(cache, "a.example", &why), 3);
+	ck_assert_int_eq((int)get("a.example", NOW), STS_CACHED_ABSENT);
+	ck_assert_int_eq((int)get("b.example", NOW), STS_CACHED_FOUND);
+	ck_assert_int_eq(sts_cache_failure(cache, "a.example", id, &first, &last, &said), 0);
+}
+END_TEST
+
 START_TEST(test_due)
 {
 	static const char body[] = "version: STSv1\nmode: none\nmax_age: 2592000\n";
@@ -259,6 +283,7 @@ main(void)
 	tcase_add_test(t, test_keep);
 	tcase_add_test(t, test_put_refuses);
 	tcase_add_test(t, test_failures);
+	tcase_add_test(t, test_forget);
 	tcase_add_test(t, test_due);
 	tcase_add_loop_test(t, test_row, 0, LENGTH(vandalisms));
 	tcase_add_loop_test(t, test_other_file, 0, LENGTH(other_files));

@@ -533,6 +533,33 @@ START_TEST(test_refresh_failure)
 }
 END_TEST
 
+/* Somebody asks for it: past the cache and the back-off, and waits for the end. */
+START_TEST(test_fetch)
+{
+	unsigned before;
+
+	ask();
+	GOT(STS_ENFORCE, "1", 0, "none");
+	for (int i = 0; i < 3; i++) {
+		before = answers;
+		if (i == 1)
+			serve_as(0, 0, "404 Not Found", "");
+		else
+			serve(i == 0 ? "testing" : "none", "mx3.corp.example", 30 * DAY);
+		ck_assert_ptr_nonnull(sts_lookup_fetch(engine, "corp.example", on_result, NULL));
+		run(before + 1, 10000);
+		ck_assert_uint_eq(answers, before + 1);
+		ck_assert_uint_eq(https_peer_connections(https), (unsigned)i + 2);
+		if (i == 0)
+			GOT(STS_TESTING, "1", 0, "none");
+		else if (i == 1)
+			GOT(STS_TESTING, "1", 1, "sts-policy-fetch-error");
+		else
+			GOT(STS_NONE, "1", 0, "none");
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -560,6 +587,7 @@ main(void)
 	tcase_add_test(t, test_address);
 	tcase_add_loop_test(t, test_refresh, 0, 2);
 	tcase_add_test(t, test_refresh_failure);
+	tcase_add_test(t, test_fetch);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

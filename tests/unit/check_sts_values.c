@@ -270,9 +270,9 @@ START_TEST(test_bounds)
 	size_t at;
 	int i;
 
-	at = (size_t)sprintf(body, "version: STSv1\nmode: enforce\nmax_age: 9\n");
+	at = (size_t)snprintf(body, STS_BODY_MAX, "version: STSv1\nmode: enforce\nmax_age: 9\n");
 	for (i = 0; i < 1000; i++)
-		at += (size_t)sprintf(body + at, "mx: m%d.example\n", i);
+		at += (size_t)snprintf(body + at, STS_BODY_MAX - at, "mx: m%d.example\n", i);
 	ck_assert_int_eq(sts_policy_parse(&p, body, at, NULL), 0);
 	ck_assert(p.npatterns == STS_PATTERNS_MAX && p.cut);
 	ck_assert(sts_match_any(p.patterns, p.npatterns, "m63.example"));

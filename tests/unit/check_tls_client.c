@@ -295,7 +295,7 @@ START_TEST(client_bears_many_names)
 	int64_t before;
 
 	for (int i = 0; i < 3000; i++)
-		p += sprintf(p, "DNS:*.a%d.example,", i);
+		p += snprintf(p, 32, "DNS:*.a%d.example,", i);
 	memcpy(p, "DNS:" HOST, sizeof "DNS:" HOST);
 	ctx = deep_server(0, san);
 	server = SSL_new(ctx);

@@ -84,7 +84,6 @@ class World:
             case.sinks[host.label] = Sink(address, self.port, script)
 
     def _sts(self, case, sts):
-        host = "mta-sts." + case.domain
         where = "_mta-sts"
         if sts.txt_alias:
             self._add(case, where, "CNAME", "hosted-sts." + case.domain + ".")
@@ -97,8 +96,16 @@ class World:
         owner = "hoster" if sts.alias else "mta-sts"
         if sts.address != "none":
             self._add(case, owner, "A", sts.address or self.net.web.address)
+        self.policy(case, sts)
+
+    def policy(self, case, sts):
+        """What the policy host answers from now on; what it was asked stays known."""
+        host = "mta-sts." + case.domain
+        before = self.net.web.hosts.get(host)
         cert = self.shop.make(sts.cert, host, case.domain)
-        self.net.web.host(host, cert, Answer(fill(sts.text(), case), **sts.answer))
+        new = self.net.web.host(host, cert, Answer(fill(sts.text(), case), **sts.answer))
+        if before is not None:
+            new.asked = before.asked
 
     # ---- all of them ----
 

@@ -63,6 +63,7 @@ class Want:
     policy: str = ""
     at: str = ""
     clear: bool = False
+    copies: int = 1
     keys: dict = field(default_factory=dict)
 
     def __str__(self):
@@ -91,7 +92,7 @@ class Case:
     domain, label to state.  faults: "label TYPE" to a fault of dnsfront; "tlsa"
     stands for the owner of mx's TLSA records.  rule, exception: for the
     configuration.  log: what the log must say besides.  lax: to the relay whose
-    delivery.require is encrypt."""
+    delivery.require is encrypt.  literal: addressed to its first host's address."""
 
     rules: str
     text: str
@@ -107,11 +108,14 @@ class Case:
     exception: dict = field(default_factory=dict)
     log: str = ""
     lax: bool = False
+    literal: bool = False
     domain: str = ""
     sinks: dict = field(default_factory=dict)
 
     @property
     def recipient(self):
+        if self.literal:
+            return "accounts@[%s]" % next(iter(self.sinks.values())).address
         return "accounts@" + self.domain
 
     def __str__(self):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """certs: the certificates of the cases, by the kind that a case names."""
 import itertools
-import os
 
 import ca
 
@@ -18,6 +17,8 @@ class Shop:
         self.private = net.private_ca("private-root", present=True)
         self.silent = net.private_ca("silent-root", present=False)
         self.middle = self._middle()
+        self.leafy = self._leaf(self.trusted, "leafy", ["leafy.invalid"])
+        self.leafy.present = True
 
     def _middle(self):
         """An intermediate CA below the private root."""
@@ -35,9 +36,11 @@ class Shop:
         ca.openssl("req", "-x509", *newkey, "-subj", "/CN=" + cn[:60], "-days", "9", *sign,
                    "-keyout", made.key, "-out", made.cert, *more)
 
-    def _leaf(self, issuer, cn, names, newkey=ca.NEWKEY):
+    def _leaf(self, issuer, cn, names, newkey=ca.NEWKEY, purpose=""):
         made = ca.Cert(self.net.certs, "leaf-%d" % next(self.count), issuer)
         more = ca.leaf(names or ["none.invalid"])
+        if purpose:
+            more = more[:-1] + ("extendedKeyUsage=" + purpose,)
         self._openssl(made, cn, more if names else more[2:], newkey)
         made.finish()
         if issuer is self.middle:
@@ -51,17 +54,20 @@ class Shop:
         """For the host name in domain."""
         who, _, what = kind.partition(":")
         issuer = {"self": None, "private": self.private, "silent": self.silent,
-                  "middle": self.middle}.get(who, self.trusted)
+                  "middle": self.middle, "leafy": self.leafy}.get(who, self.trusted)
         names = {
             "": [name], "other": ["mx.elsewhere.invalid"], "cn": [], "apex": [domain],
             "wild": ["*." + name.split(".", 1)[1]], "wild2": ["*." + name.split(".", 2)[-1]],
             "partial": [name[0] + "*." + name.split(".", 1)[1]], "upper": [name.upper()],
             "many": ["a.invalid", "b.invalid", name], "cn-right": ["mx.elsewhere.invalid"],
             "inside": [name.replace(".", ".*.", 1)], "longer": [name + ".invalid"],
-            "small": [name], "expired": [name],
+            "small": [name], "expired": [name], "client": [name],
+            "crowd": ["n%d.x" % i for i in range(10000)] + [name],
         }[what]
         if what == "expired":
             return (issuer or self.private).issue(name, days=-5) if issuer else self._expired(name)
+        if what == "client":
+            return self._leaf(issuer, name, names, purpose="clientAuth")
         cn = name if what in ("", "cn", "cn-right", "small") else (names or [name])[0]
         return self._leaf(issuer, cn, names, RSA_SMALL if what == "small" else ca.NEWKEY)
 
@@ -96,7 +102,3 @@ def tlsa(spec, cert, shop, domain):
     if mtype not in (0, 1, 2) or selector > 1:
         return "%d %d %d %s" % (usage, selector, mtype, made.tlsa(3, 1, 1).split()[3])
     return made.tlsa(usage, selector, mtype)
-
-
-def exists(cert):
-    return os.path.exists(cert.chain)

@@ -84,7 +84,7 @@ def _fate(case, fate):
 
 def _arrived(case, label, sink):
     got = [m for m in sink.messages() if m.recipients == [case.recipient]]
-    if len(got) != 1:
+    if len(got) != case.want.copies:
         yield "%s got %d copies" % (label, len(got))
     if case.want.clear:
         return

@@ -38,7 +38,7 @@ ENTITY = [
     signed("D14", "3 1 2, certificate without any DNS name", delivered("dane"),
            dane("3 1 2", cert="self:cn")),
     signed("D24", "3 1 1, RSA key of 1024 bits", delivered("dane"),
-           dane("3 1 1", cert="self:small")),
+           dane("3 1 1", cert="self:small", tls_max="TLSv1_2")),
     signed("D14", "3 1 1 of the CA instead of the server", held(MISMATCH, "dane"),
            dane("3 1 1 trusted")),
     signed("D11", "3 1 1 wrong twice", held(MISMATCH, "dane"),
@@ -212,6 +212,8 @@ INSECURE = [
            records=('_%p._tcp.mx TXT "nothing here"',)),
 ]
 
+# With this the denial of other names, which the resolver keeps, says nothing of the owner's.
+THERE = ('_%p._tcp.mx TXT "no TLSA here"',)
 BROKEN = [
     signed("D04", "TLSA bogus: the host is not used", held("dnssec-invalid"),
            dane("3 1 1", cert="self:"), zones={"_tcp.mx": BOGUS}),
@@ -220,11 +222,13 @@ BROKEN = [
     signed("D04", "TLSA without its signatures", held("dnssec-invalid"), dane("3 1 1"),
            faults={"tlsa TLSA": "strip"}),
     signed("D04", "denial of TLSA without its signatures", held("dnssec-invalid"), (Host(),),
-           faults={"tlsa TLSA": "strip"}),
+           faults={"tlsa TLSA": "strip"}, records=THERE),
     signed("D04", "TLSA SERVFAIL", held("tlsa-lookup"), dane("3 1 1"),
            faults={"tlsa TLSA": "servfail"}),
     signed("D04", "TLSA SERVFAIL although no record is there", held("tlsa-lookup"), (Host(),),
-           faults={"tlsa TLSA": "servfail"}),
+           faults={"tlsa TLSA": "servfail"}, records=THERE),
+    signed("D10", "TLSA SERVFAIL, but a signed denial covered the name before",
+           delivered("pkix"), (Host(),), faults={"tlsa TLSA": "servfail"}),
     signed("D04", "TLSA REFUSED", held("tlsa-lookup"), dane("3 1 1"),
            faults={"tlsa TLSA": "refused"}),
     signed("D04", "TLSA of the first host fails, the second host takes it",
@@ -282,7 +286,7 @@ REST = [
            dane("3 1 1"), sts=Sts(mx=("other.%d",))),
     signed("S40", "DANE and MTA-STS both pass", delivered("dane"), dane("3 1 1"), sts=Sts()),
     signed("S40", "TLSA look-up fails, MTA-STS would pass", held("tlsa-lookup"), (Host(),),
-           sts=Sts(), faults={"tlsa TLSA": "servfail"}),
+           sts=Sts(), faults={"tlsa TLSA": "servfail"}, records=THERE),
     signed("S40", "DANE passes, MTA-STS testing would fail", delivered("dane"),
            dane("3 1 1", cert="self:"), sts=Sts("testing", mx=("other.%d",))),
     Case("P01", "insecure MX, TLSA matches, MTA-STS enforce fails on the certificate",
