@@ -29,7 +29,8 @@ struct ctl_decision {
 	struct route			*route;		/* the plan */
 };
 
-/* key: a domain, or what a recipient waits under. fresh: past all caches. done comes from the event loop, once, while the call lives. */
+/* key: a domain, or what a recipient waits under. fresh: past all caches. done comes from the
+ * event loop, once, while the call lives. */
 void	ctl_decision_start(struct ctl_decision *, struct ctl_call *, const char *key, int fresh,
 	    void (*done)(struct ctl_call *));
 void	ctl_decision_fini(struct ctl_decision *);	/* may be started again */

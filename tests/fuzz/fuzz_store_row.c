@@ -72,10 +72,12 @@ try_rcpt(struct row_cell *c)
 	free(r.last);
 }
 
+#define CELLS	((int)ROW_M__COUNT > (int)ROW_R__COUNT ? (int)ROW_M__COUNT : (int)ROW_R__COUNT)
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct row_cell cells[ROW_M__COUNT > ROW_R__COUNT ? ROW_M__COUNT : ROW_R__COUNT];
+	struct row_cell cells[CELLS];
 	struct buf_reader in = buf_reader_of(data, n);
 	uint8_t which = 0;
 

@@ -14,7 +14,9 @@ class Answer:
     """What one name answers.
 
     how     serve | close (no TLS) | garbage (not TLS) | cut (half of the body)
-    endless body bytes that are added, so many at a time, until the client goes
+    type    content type, "" for none;  length: is Content-Length said?
+    delay   seconds before the answer
+    asked   request lines that came
     """
 
     body: str = ""

@@ -8,7 +8,7 @@ from certs import Shop, tlsa
 from dnsfront import Front
 from mx import Script, Sink
 from policyhost import Answer, PolicyHost
-from zones import UNSIGNED, txt
+from zones import txt
 
 SENDER = "payroll@corp.example"
 
@@ -156,6 +156,3 @@ class World:
             "destinations": rules,
             "exceptions": exceptions,
         }
-
-
-__all__ = ["SENDER", "UNSIGNED", "World", "fill"]
