@@ -19,7 +19,7 @@
 #define WAL_FRAME	(24 + STORE_PAGE_SIZE)
 
 static const char *const statements[SQL__COUNT] = {
-#define SQL(id, text)	[SQL_##id] = text,
+#define SQL(id, text)	[SQL_##id] = (text),
 #include "lib/store/sqlite_sql.def"
 #undef SQL
 };

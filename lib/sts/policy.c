@@ -122,7 +122,8 @@ value_is(const struct pair *kv, const char *s)
 static int
 bad(const struct parser *ps, struct why *why, const char *words)
 {
-	return why_set(why, WHY_STS_INVALID, "MTA-STS policy, line %u: %s", ps->line, words);
+	why_set(why, WHY_STS_INVALID, "MTA-STS policy, line %u: %s", ps->line, words);
+	return -1;
 }
 
 static int

@@ -78,8 +78,8 @@ print_row(const struct history_row *r)
 	json_t *o = json_pack("{s:o, s:o, s:s, s:I, s:I, s:I}",
 	    "domain", ctl_print_text(r->domain),
 	    "host", r->host[0] != '\0' ? ctl_print_text(r->host) : json_null(),
-	    "level", plan_level_name(r->level), "first", (json_int_t)(r->first * 1000),
-	    "last", (json_int_t)(r->last * 1000), "times", (json_int_t)r->count);
+	    "level", plan_level_name(r->level), "first", (json_int_t)r->first * 1000,
+	    "last", (json_int_t)r->last * 1000, "times", (json_int_t)r->count);
 
 	MUST(o != NULL);
 	return o;
@@ -88,7 +88,7 @@ print_row(const struct history_row *r)
 static json_t *
 print_accepted(const struct history_accepted *a)
 {
-	json_t *o = json_pack("{s:I, s:I, s:s, s:o}", "accepted", (json_int_t)(a->at * 1000),
+	json_t *o = json_pack("{s:I, s:I, s:s, s:o}", "accepted", (json_int_t)a->at * 1000,
 	    "uid", (json_int_t)a->uid, "had", plan_level_name(a->had),
 	    "reason", ctl_print_text(a->reason));
 
