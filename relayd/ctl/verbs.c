@@ -25,6 +25,8 @@ const struct verb *const verbs[] = {
 	&cmd_policy_forget,
 	&cmd_exception_list,
 	&cmd_exception_show,
+	&cmd_monitor_list,
+	&cmd_monitor_reset,
 	&cmd_history_list,
 	&cmd_history_show,
 	&cmd_history_accept,

@@ -28,6 +28,8 @@ extern const struct verb cmd_policy_refresh;
 extern const struct verb cmd_policy_forget;
 extern const struct verb cmd_exception_list;
 extern const struct verb cmd_exception_show;
+extern const struct verb cmd_monitor_list;
+extern const struct verb cmd_monitor_reset;
 extern const struct verb cmd_history_list;
 extern const struct verb cmd_history_show;
 extern const struct verb cmd_history_accept;

@@ -28,6 +28,8 @@ static const struct ctl_verb *const verbs[] = {
 	&ctl_verb_policy_forget,
 	&ctl_verb_exception_list,
 	&ctl_verb_exception_show,
+	&ctl_verb_monitor_list,
+	&ctl_verb_monitor_reset,
 	&ctl_verb_history_list,
 	&ctl_verb_history_show,
 	&ctl_verb_history_accept,

@@ -26,6 +26,8 @@ extern const struct ctl_verb ctl_verb_policy_refresh;
 extern const struct ctl_verb ctl_verb_policy_forget;
 extern const struct ctl_verb ctl_verb_exception_list;
 extern const struct ctl_verb ctl_verb_exception_show;
+extern const struct ctl_verb ctl_verb_monitor_list;
+extern const struct ctl_verb ctl_verb_monitor_reset;
 extern const struct ctl_verb ctl_verb_history_list;
 extern const struct ctl_verb ctl_verb_history_show;
 extern const struct ctl_verb ctl_verb_history_accept;
