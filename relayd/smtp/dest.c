@@ -166,15 +166,13 @@ wait_blocked(struct dest *d)
 static int
 idle(const struct dest *d)
 {
-	return d->nready == 0 && d->nout == 0 && d->nlanes == 0 && !d->loading && !d->sweeping &&
+	return d->nready == 0 && d->nout == 0 && d->nlanes == 0 && !d->turn.waits && !d->loading && !d->sweeping &&
 	    d->asking == NULL;
 }
 
 static void
 run(struct dest *d)
 {
-	int64_t now = clock_mono_ms();
-
 	if (d->s->draining || d->paused)
 		return;
 	if (dest_blocked(d)) {
@@ -195,8 +193,6 @@ run(struct dest *d)
 		dest_reject(d, &d->route->plan.why);
 	else
 		dest_lane_work(d);
-	if (d->s->lanes >= (unsigned)d->s->generation->conf->delivery.connections)
-		sleep_until(d, now + 1000);	/* all connections are in use */
 }
 
 void
@@ -290,6 +286,7 @@ dest_new(struct sched *s, const char *name)
 	d->name = must_strdup(name);
 	queue_key_parse(name, &d->key);
 	d->disk_due = d->sweep_at = DEST_NEVER;
+	d->turn.dest = d;
 	d->paused = pause_of(s->pauses, d->key.domain) != NULL;
 	queue_backoff_init(&d->backoff, 1,
 	    (unsigned)s->generation->conf->delivery.connections_per_destination);
@@ -309,6 +306,7 @@ dest_free(struct dest **dp)
 	if (d == NULL)
 		return;
 	dest_lane_free_all(d);
+	sched_lane_leave_line(d->s, &d->turn);
 	TAILQ_FOREACH_SAFE(j, &d->ready, link, next)
 		job_free(&j);
 	ask_cancel(&d->asking);

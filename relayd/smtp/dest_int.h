@@ -40,6 +40,7 @@ struct dest {
 	/* lanes */
 	TAILQ_HEAD(, lane)	 lanes;
 	unsigned		 nlanes, nwalking;
+	struct sched_turn	 turn;		/* for a connection, while all are in use */
 	struct queue_backoff	 backoff;	/* a walk and a message on a lane count as deliveries */
 	struct why		 why;		/* of the last failure as a whole */
 

@@ -17,6 +17,7 @@ enum lane_state { LANE_WALKING, LANE_IDLE, LANE_FETCHING, LANE_BUSY, LANE_ENDING
 
 struct lane {
 	TAILQ_ENTRY(lane)	 link;
+	struct sched_idle	 idle;
 	struct dest		*dest;
 	struct deliver		*deliver;
 	enum lane_state		 state;
@@ -26,6 +27,13 @@ struct lane {
 };
 
 static const struct deliver_events lane_events;
+
+static void
+lane_set(struct lane *l, enum lane_state state)
+{
+	l->state = state;
+	sched_lane_idle(l->dest->s, &l->idle, state == LANE_IDLE);
+}
 
 /* ---- what goes out by an exception is counted before it goes (ledger.h) ---- */
 
@@ -64,7 +72,7 @@ lane_conclude(struct lane *l, int delivered)
 static void
 lane_give(struct lane *l, struct job *j)
 {
-	l->state = LANE_BUSY;
+	lane_set(l, LANE_BUSY);
 	l->carried++;
 	queue_backoff_started(&l->dest->backoff);
 	deliver_give(l->deliver, j);
@@ -105,7 +113,7 @@ on_body(void *arg, const struct why *why, struct store_body *body)
 	free(arg);
 	if (f.lane != NULL) {
 		f.lane->fetch = NULL;
-		f.lane->state = LANE_IDLE;
+		lane_set(f.lane, LANE_IDLE);
 	}
 	if (body == NULL) {
 		if (f.lane != NULL)
@@ -129,10 +137,23 @@ assign(struct dest *d, struct lane *l)
 		lane_give(l, j);
 		return;
 	}
-	l->state = LANE_FETCHING;
+	lane_set(l, LANE_FETCHING);
 	l->fetch = must_calloc(1, sizeof *l->fetch);
 	*l->fetch = (struct fetch){ .dest = d, .lane = l, .job = j };
 	d->s->store->ops->body(d->s->store, j->msg->id, on_body, l->fetch);
+}
+
+static void
+lane_end(struct lane *l)
+{
+	lane_set(l, LANE_ENDING);
+	deliver_quit(l->deliver);
+}
+
+static void
+on_place_needed(struct sched_idle *i)
+{
+	lane_end(HEAP_OWNER(i, struct lane, idle));
 }
 
 static void
@@ -145,10 +166,10 @@ lane_open(struct dest *d)
 	struct lane *l = must_calloc(1, sizeof *l);
 
 	l->dest = d;
+	l->idle.end = on_place_needed;
 	TAILQ_INSERT_TAIL(&d->lanes, l, link);
 	d->nlanes++;
 	d->nwalking++;
-	d->s->lanes++;
 	queue_backoff_started(&d->backoff);
 	l->deliver = deliver_new(&p, &lane_events, l);
 }
@@ -157,8 +178,9 @@ static void
 lane_free(struct dest *d, struct lane *l)
 {
 	TAILQ_REMOVE(&d->lanes, l, link);
+	sched_lane_idle(d->s, &l->idle, 0);
 	d->nlanes--;
-	d->s->lanes--;
+	sched_lane_give_back(d->s);
 	if (l->state == LANE_WALKING)
 		d->nwalking--;
 	if (l->fetch != NULL)
@@ -179,13 +201,6 @@ worn_out(const struct dest *d, const struct lane *l)
 }
 
 static void
-lane_end(struct lane *l)
-{
-	l->state = LANE_ENDING;
-	deliver_quit(l->deliver);
-}
-
-static void
 on_lane_ready(void *arg, struct deliver *deliver)
 {
 	struct lane *l = arg;
@@ -197,8 +212,8 @@ on_lane_ready(void *arg, struct deliver *deliver)
 		queue_backoff_success(&d->backoff);
 		downgrade_admitted(d->s->ask, deliver_client(deliver));
 	}
-	l->state = LANE_IDLE;
-	if (worn_out(d, l))
+	lane_set(l, LANE_IDLE);
+	if (worn_out(d, l) || (d->nready == 0 && sched_lane_wanted(d->s)))
 		lane_end(l);
 	dest_run(d);
 }
@@ -350,10 +365,9 @@ dest_lane_work(struct dest *d)
 	if (feed_lanes(d, now) == -1)
 		return;
 	while (wants_lane(d, now) && d->nlanes < d->backoff.limit && has_room(d) &&
-	    queue_backoff_may_start(&d->backoff, now) &&
-	    d->s->lanes < (unsigned)conf->delivery.connections)
+	    queue_backoff_may_start(&d->backoff, now) && sched_lane_take(d->s, &d->turn))
 		lane_open(d);
-	if (d->nready > d->nwalking)
+	if (d->nready > d->nwalking && !d->turn.waits)
 		sched_wake_at(d->s, d, now + PATIENCE_MS);
 }
 

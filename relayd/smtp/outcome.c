@@ -18,6 +18,7 @@
 #include "relayd/smtp/generation.h"
 #include "relayd/smtp/notice.h"
 #include "relayd/smtp/notice_cap.h"
+#include "relayd/smtp/tally.h"
 
 #define RESUBMIT_MS	1000
 #define HEADERS_MAX	65536
@@ -44,6 +45,7 @@ struct outcome {
 	struct event_base		*base;
 	struct store			*store;
 	struct notice_cap		*cap;
+	struct tally			*tally;		/* may be NULL */
 	const struct outcome_events	*events;
 	void				*arg;
 	TAILQ_HEAD(, pending)		 all;
@@ -141,6 +143,41 @@ decide_rcpt(struct pending *p, size_t i, const struct delivlog_attempt *a)
 		break;
 	}
 	delivlog_attempt(p->job, i, status, a);
+}
+
+/* ---- monitor mode: what enforcing would have done with the message ---- */
+
+/* Of a walk that ended without a connection: the first reason that is about security. */
+static const struct why *
+refusal(const struct job *j, const struct delivlog_attempt *a)
+{
+	if (a->client != NULL)
+		return client_refused(a->client);
+	for (size_t i = 0; i < j->msg->nrcpts; i++)
+		if (why_tlsrpt(j->results[i].why.reason)[0] != '\0')
+			return &j->results[i].why;
+	return NULL;
+}
+
+static void
+count_monitored(struct pending *p, const struct delivlog_attempt *a)
+{
+	const struct job *j = p->job;
+	const struct why *refused = refusal(j, a);
+	int delivered = 0, tried = 0;
+
+	if (p->o->tally == NULL || a->plan == NULL || !a->plan->monitor || j->waiting)
+		return;
+	for (size_t i = 0; i < j->msg->nrcpts; i++) {
+		delivered |= j->results[i].fate == JOB_DELIVERED;
+		tried |= j->msg->rcpts[i].tries > 0;
+	}
+	/* RFC 8689 s4.2.1: what REQUIRETLS holds is held in either mode. */
+	if (refused != NULL && (delivered || !j->msg->requiretls))
+		tally_refused(p->o->tally, a->plan->domain, why_token(refused->reason),
+		    !delivered && tried);
+	else if (refused == NULL && delivered)
+		tally_passed(p->o->tally, a->plan->domain);
 }
 
 /* ---- to the store ---- */
@@ -263,6 +300,7 @@ outcome_take(struct outcome *o, struct dest *dest, struct job *job,
 	o->npending++;
 	for (size_t i = 0; i < n; i++)
 		decide_rcpt(p, i, a);
+	count_monitored(p, a);
 	p->wants_notice = notice_address(&p->notice, o->cap);
 	if (!p->wants_notice)
 		submit(p);
@@ -270,6 +308,12 @@ outcome_take(struct outcome *o, struct dest *dest, struct job *job,
 		use_body(p, job->msg->body);
 	else
 		o->store->ops->body(o->store, job->msg->id, on_body, p);
+}
+
+void
+outcome_tally(struct outcome *o, struct tally *t)
+{
+	o->tally = t;
 }
 
 struct outcome *

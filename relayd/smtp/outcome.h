@@ -17,6 +17,7 @@ struct event_base;
 struct generation;
 struct outcome;
 struct store;
+struct tally;
 
 struct outcome_events {
 	void	(*settled)(void *arg, struct dest *, struct job *, size_t gone, int64_t next_due);
@@ -26,6 +27,8 @@ struct outcome_events {
 
 struct outcome	*outcome_new(struct event_base *, struct store *, const struct outcome_events *,
 		    void *arg);
+/* Where monitor mode is counted, borrowed; without it, it is not. */
+void		 outcome_tally(struct outcome *, struct tally *);
 void		 outcome_free(struct outcome **);
 /*
  * Every result of the job is settled. The job stays with the caller's list

@@ -15,6 +15,72 @@
 #include "relayd/smtp/job.h"
 #include "relayd/smtp/pause.h"
 
+/* ---- connections ---- */
+
+void
+sched_lane_leave_line(struct sched *s, struct sched_turn *t)
+{
+	if (t->waits)
+		TAILQ_REMOVE(&s->line, t, link);
+	t->waits = 0;
+}
+
+void
+sched_lane_idle(struct sched *s, struct sched_idle *i, int idle)
+{
+	if (idle == i->listed)
+		return;
+	i->listed = idle;
+	if (idle)
+		TAILQ_INSERT_TAIL(&s->idle, i, link);
+	else
+		TAILQ_REMOVE(&s->idle, i, link);
+}
+
+int
+sched_lane_take(struct sched *s, struct sched_turn *t)
+{
+	if (s->lanes < (unsigned)s->generation->conf->delivery.connections) {
+		sched_lane_leave_line(s, t);
+		s->lanes++;
+		return 1;
+	}
+	if (t->waits)
+		return 0;
+	TAILQ_INSERT_TAIL(&s->line, t, link);
+	t->waits = 1;
+	if (!TAILQ_EMPTY(&s->idle))
+		TAILQ_FIRST(&s->idle)->end(TAILQ_FIRST(&s->idle));
+	return 0;
+}
+
+/* As many are woken as there are connections; one that does not want its own any more is
+ * followed by the next when the timers have run. */
+static void
+serve_line(struct sched *s)
+{
+	unsigned most = (unsigned)s->generation->conf->delivery.connections;
+	struct sched_turn *first;
+
+	for (unsigned n = s->lanes; n < most && (first = TAILQ_FIRST(&s->line)) != NULL; n++) {
+		sched_lane_leave_line(s, first);
+		sched_wake_at(s, first->dest, clock_mono_ms());
+	}
+}
+
+void
+sched_lane_give_back(struct sched *s)
+{
+	s->lanes--;
+	serve_line(s);
+}
+
+int
+sched_lane_wanted(const struct sched *s)
+{
+	return !TAILQ_EMPTY(&s->line);
+}
+
 /* ---- timers ---- */
 
 static void
@@ -46,6 +112,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		heap_remove(&s->timers, n);
 		dest_run(dest_of_timer(n));
 	}
+	serve_line(s);
 	arm(s);
 }
 
@@ -353,6 +420,8 @@ sched_new(struct event_base *base, struct store *store, struct ask *ask, struct 
 	s->dests = map_new();
 	s->pauses = pause_new();
 	heap_init(&s->timers);
+	TAILQ_INIT(&s->line);
+	TAILQ_INIT(&s->idle);
 	s->ev_timer = evtimer_new(base, on_timer, s);
 	return s;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/base/heap.h"
+#include "lib/base/list.h"
 #include "lib/base/map.h"
 #include "lib/store/store.h"
 #include "relayd/smtp/generation.h"
@@ -22,10 +23,25 @@ struct job;
 struct ledger;
 struct outcome;
 struct pauses;
+struct tally;
 
 #define SCHED_WINDOW_DEST	400		/* jobs of one destination in memory */
 #define SCHED_WINDOW_ALL	10000		/* of all */
 #define SCHED_HOT_BYTES		(64u << 20)	/* bodies kept between commit and delivery */
+
+/* A destination's place in the line for a connection while all of them are in use. */
+struct sched_turn {
+	TAILQ_ENTRY(sched_turn)	 link;
+	struct dest		*dest;
+	int			 waits;
+};
+
+/* A connection that is kept for nothing in particular: it ends when somebody needs its place. */
+struct sched_idle {
+	TAILQ_ENTRY(sched_idle)	 link;
+	void			(*end)(struct sched_idle *);
+	int			 listed;
+};
 
 struct sched {
 	struct event_base	*base;
@@ -34,6 +50,7 @@ struct sched {
 	struct outcome		*outcome;
 	struct ledger		*ledger;	/* borrowed; NULL: no exception holds */
 	struct generation	*generation;	/* the current one; a reference */
+	struct tally		*tally;		/* borrowed; NULL: monitor mode is not counted */
 	struct pauses		*pauses;	/* destinations that an administrator stopped */
 	struct map		*dests;
 	struct heap		 timers;	/* of destinations, mono ms */
@@ -41,6 +58,8 @@ struct sched {
 	size_t			 jobs;		/* in memory */
 	uint64_t		 hot_bytes;
 	unsigned		 lanes;		/* connections of all destinations */
+	TAILQ_HEAD(, sched_turn) line;		/* who waits for one, first come first served */
+	TAILQ_HEAD(, sched_idle) idle;		/* longest idle first */
 	int			 draining;
 };
 
@@ -74,5 +93,11 @@ void		 sched_flush(struct sched *);
 /* for dest.c */
 void		 sched_wake_at(struct sched *, struct dest *, int64_t mono_ms);
 void		 sched_forget(struct sched *, struct dest *);
+/* 1: one more connection is yours. 0: delivery.connections are in use; you are woken in turn. */
+int		 sched_lane_take(struct sched *, struct sched_turn *);
+void		 sched_lane_give_back(struct sched *);
+int		 sched_lane_wanted(const struct sched *);	/* somebody waits: end idle ones */
+void		 sched_lane_idle(struct sched *, struct sched_idle *, int idle);
+void		 sched_lane_leave_line(struct sched *, struct sched_turn *);
 
 #endif

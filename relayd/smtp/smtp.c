@@ -22,6 +22,7 @@
 #include "relayd/smtp/outcome.h"
 #include "relayd/smtp/sched.h"
 #include "relayd/smtp/server.h"
+#include "relayd/smtp/tally.h"
 
 #define ASK_SLACK_MS	5000	/* beyond the worker's own deadline */
 #define DRAIN_POLL_MS	20
@@ -42,6 +43,7 @@ struct smtp {
 	struct ask		*ask;
 	struct outcome		*outcome;
 	struct ledger		*ledger;
+	struct tally		*tally;
 	struct sched		*sched;
 	struct admission	*admission;
 	struct server_house	 house;
@@ -178,6 +180,16 @@ on_recovered(void *arg, const struct why *why)
 	role_ready(s->role);
 }
 
+static void
+on_tally(void *arg, const struct why *why)
+{
+	struct smtp *s = arg;
+
+	if (why_is_set(why))
+		fatal(EX_IOERR, "the counts of monitor mode cannot be read: %s", why->text);
+	sched_recover(s->sched, on_recovered, s);
+}
+
 /* Before anything is delivered it is known how often each exception was used. */
 static void
 on_counts(void *arg, const struct why *why)
@@ -186,7 +198,7 @@ on_counts(void *arg, const struct why *why)
 
 	if (why_is_set(why))
 		fatal(EX_IOERR, "the use of exceptions cannot be read: %s", why->text);
-	sched_recover(s->sched, on_recovered, s);
+	tally_load(s->tally, on_tally, s);
 }
 
 static struct store *
@@ -226,6 +238,9 @@ on_start(void *arg)
 	s->ledger = ledger_new(s->base, s->store);
 	ledger_reload(s->ledger, s->generation);
 	s->sched->ledger = s->ledger;
+	s->tally = tally_new(s->base, s->store);
+	s->sched->tally = s->tally;
+	outcome_tally(s->outcome, s->tally);
 	ledger_load(s->ledger, on_counts, s);
 }
 
@@ -286,9 +301,11 @@ on_end(void *arg)
 	ctlserve_free(&s->ctl);
 	if (s->started) {
 		server_house_fini(&s->house);
+		tally_flush(s->tally);
 		s->store->ops->close(&s->store);
 		sched_free(&s->sched);
 		ledger_free(&s->ledger);
+		tally_free(&s->tally);
 		outcome_free(&s->outcome);
 		ask_free(&s->ask);
 		admission_free(&s->admission);
