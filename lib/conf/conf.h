@@ -161,7 +161,7 @@ struct conf {
 	struct {
 		const char		*directory, *allow_filesystem;
 		uint64_t		 max_message, min_free;
-		int64_t			 max_age;
+		int64_t			 max_age, max_age_tls;
 		struct conf_durations	 retry;		/* at least one; the last repeats */
 	} queue;
 	struct {

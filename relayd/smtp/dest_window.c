@@ -211,7 +211,7 @@ is_overdue(struct dest *d, const struct store_message *m, int64_t now)
 
 	if (told > now && told < d->sweep_at)
 		d->sweep_at = told;
-	return told <= now || now - m->created >= conf->queue.max_age;
+	return told <= now || now - m->created >= generation_max_age(d->s->generation, &d->why);
 }
 
 /*
@@ -244,7 +244,7 @@ on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n
 		d->s->jobs++;
 		keep_out(d, j);
 		job_settle_open(j, JOB_DEFERRED, &d->why, NULL);
-		if (now - j->msg->created < d->s->generation->conf->queue.max_age)
+		if (now - j->msg->created < generation_max_age(d->s->generation, &d->why))
 			delivlog_waiting(j, d->name, &d->why);
 		dest_settle(d, j, NULL);
 	}

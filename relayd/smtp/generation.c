@@ -243,3 +243,11 @@ generation_login(const struct generation *g, uint64_t login)
 			return &g->vias[i];
 	return NULL;
 }
+
+int64_t
+generation_max_age(const struct generation *g, const struct why *why)
+{
+	int64_t age = g->conf->queue.max_age, tls = g->conf->queue.max_age_tls;
+
+	return why_tlsrpt(why->reason)[0] != '\0' && tls > age ? tls : age;
+}

@@ -45,6 +45,12 @@ struct generation_exceptions {
 };
 
 /*
+ * How long mail may wait that waits for this reason, ms. What transport
+ * security holds back lives longer (RULES P10): somebody else has to act.
+ */
+int64_t	generation_max_age(const struct generation *, const struct why *);
+
+/*
  * What the configuration says about mail under this key now: the rule for
  * plan_decide. What RFC 8689 adds to it: REQUIRETLS is `verify` at least, enforced
  * and without exceptions; "TLS-Required: No" is the exception of a client that the

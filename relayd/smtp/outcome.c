@@ -100,7 +100,7 @@ retry_rcpt(struct pending *p, size_t i)
 		return;
 	row->warned = now;
 	notice_add(&p->notice, i, MAIL_DSN_DELAYED, why->dsn, remote(p),
-	    m->created + conf->queue.max_age);
+	    m->created + generation_max_age(p->generation, why));
 }
 
 static void
@@ -131,7 +131,7 @@ decide_rcpt(struct pending *p, size_t i, const struct delivlog_attempt *a)
 			status = DELIVLOG_HELD;
 			p->rows[i].fate = STORE_HOLD;
 			p->gone++;
-		} else if (age >= p->generation->conf->queue.max_age) {
+		} else if (age >= generation_max_age(p->generation, &r->why)) {
 			status = DELIVLOG_EXPIRED;
 			fail_rcpt(p, i, MAIL_DSN_EXPIRED, why_dsn(WHY_EXPIRED));
 		} else {
