@@ -141,7 +141,7 @@ dial(struct deliver *d, size_t target)
 {
 	struct client_param p = {
 		.base = d->p.base, .store = d->p.store, .generation = d->p.generation,
-		.route = d->p.route, .target = target, 
+		.route = d->p.route, .target = target,
 		.port = plan_of(d)->targets[target].port,
 		.address = plan_of(d)->targets[target].host.addresses[d->address],
 		.in_clear = d->rung == RUNG_CLEAR, .requiretls = d->p.requiretls,
