@@ -2,3 +2,10 @@
 # The failing disk is linked into the tests that need it.
 
 $(B)/unit/check_store_fault: $(B)/tests/fault/vfs_shim.o $(B)/tests/fault/disk.o
+
+# What is put before the C library of a running daemon.
+FAULT_SO = $(B)/tests/fault/wall_clock.so
+
+$(FAULT_SO): $(B)/tests/fault/%.so: tests/fault/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -fPIC -shared $< -o $@ -ldl

@@ -16,6 +16,6 @@ check-unit: $(UNIT) $(REPLAY)
 	    awk '{ print } /^ok   /{ good++ } /^FAIL /{ bad++ } END { \
 	    printf "unit tests: %d passed, %d failed\n", good, bad; exit bad > 0 || good == 0 }'
 
-check-system: all
+check-system: all $(FAULT_SO)
 	@tests/peer/fetch-servers build/servers
 	@B=$(B) PYTHONDONTWRITEBYTECODE=1 tests/system/run

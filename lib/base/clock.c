@@ -5,8 +5,15 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "lib/base/life.h"
+
+#define TICK_MS		2	/* half of one is lost in rounding */
+#define CLOSE_MS	1000	/* nearer than that is the same to people */
+
 static int virtual;
 static int64_t virtual_mono, virtual_wall;
+static struct life life;
+static int64_t jumped;
 
 static int64_t
 read_us(clockid_t id)
@@ -33,6 +40,48 @@ int64_t
 clock_wall_ms(void)
 {
 	return virtual ? virtual_wall : read_us(CLOCK_REALTIME) / 1000;
+}
+
+void
+clock_queue_start(int64_t saved)
+{
+	life_init(&life, clock_wall_ms(), clock_mono_ms(), saved);
+}
+
+int64_t
+clock_queue_ms(void)
+{
+	int64_t mono = clock_mono_ms(), jump;
+
+	if (virtual)
+		return virtual_wall;
+	if (life.mono == 0)
+		clock_queue_start(0);
+	if (mono - life.mono >= TICK_MS) {
+		jump = life_tick(&life, clock_wall_ms(), mono);
+		if (jump != 0)
+			jumped = jump;
+	}
+	return life.now;
+}
+
+int64_t
+clock_queue_to_wall(int64_t queue_ms)
+{
+	int64_t apart = clock_wall_ms() - clock_queue_ms();
+
+	if (queue_ms == 0 || (apart < CLOSE_MS && apart > -CLOSE_MS))
+		return queue_ms;
+	return queue_ms + apart;
+}
+
+int64_t
+clock_queue_jump(void)
+{
+	int64_t jump = jumped;
+
+	jumped = 0;
+	return jump;
 }
 
 void

@@ -113,7 +113,7 @@ ctl_state_of(const struct sched *s, const struct store_rcpt *r)
 
 	if (r->state == STORE_HELD)
 		return CTL_HELD;
-	if (r->due > clock_wall_ms())
+	if (r->due > clock_queue_ms())
 		return CTL_WAITING;
 	v = look(s, r->dest);
 	if (v.pause != NULL)
@@ -129,7 +129,7 @@ message_head(const struct store_message *m)
 
 	mail_queue_id_print(id, m->id);
 	set_text(o, "id", id);
-	ctl_print_set_time(o, "arrived", m->created);
+	ctl_print_set_time(o, "arrived", clock_queue_to_wall(m->created));
 	set(o, "size", json_integer((json_int_t)m->size));
 	set_text(o, "sender", m->sender);
 	return o;
@@ -167,8 +167,8 @@ static void
 set_wait(json_t *o, const struct sched *s, const struct store_rcpt *r)
 {
 	struct dest_view v = look(s, r->dest);
-	int64_t until = wall_of(v.blocked_until);
-	int by_dest = until > r->due;
+	int64_t until = wall_of(v.blocked_until), due = clock_queue_to_wall(r->due);
+	int by_dest = until > due;
 
 	if (v.pause != NULL && r->state == STORE_DUE) {
 		set_wait_of_pause(o, v.pause);
@@ -177,7 +177,7 @@ set_wait(json_t *o, const struct sched *s, const struct store_rcpt *r)
 	if (r->state == STORE_HELD)
 		until = 0;
 	else if (!by_dest)
-		until = r->due;
+		until = due;
 	ctl_print_set_time(o, "next_try", until);
 	set_text(o, "why", by_dest && r->state == STORE_DUE ? v.why->text : r->last);
 }
@@ -191,7 +191,7 @@ ctl_print_recipient(const struct sched *s, const struct store_message *m,
 	set_text(o, "recipient", r->address);
 	set_text(o, "destination", r->dest);
 	set_text(o, "state", ctl_state_names[ctl_state_of(s, r)]);
-	ctl_print_set_time(o, "due", r->due);
+	ctl_print_set_time(o, "due", clock_queue_to_wall(r->due));
 	set(o, "tries", json_integer(r->tries));
 	set_text(o, "last", r->last);
 	set_wait(o, s, r);
@@ -225,7 +225,8 @@ ctl_print_dest(const struct dest *d)
 	set(o, "delivering", json_integer((json_int_t)v.nout));
 	set(o, "failures", json_integer(v.failures));
 	set_mono(o, "blocked_until", v.blocked_until);
-	ctl_print_set_time(o, "next_due", v.disk_due == INT64_MAX ? 0 : v.disk_due);
+	ctl_print_set_time(o, "next_due",
+	    v.disk_due == INT64_MAX ? 0 : clock_queue_to_wall(v.disk_due));
 	set(o, "asking_policy", json_boolean(v.asking));
 	set_pause(o, v.pause);
 	if (v.blocked_until != 0 || v.failures > 0)

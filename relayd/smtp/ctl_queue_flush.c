@@ -94,7 +94,7 @@ wake(struct ctl_call *c)
 			last = r->dest;
 			if (c->values[FLUSH_ID].given)
 				unblock(s, r->dest);
-			sched_on_disk(s, r->dest, 0, clock_wall_ms());
+			sched_on_disk(s, r->dest, 0, clock_queue_ms());
 		}
 }
 
@@ -132,7 +132,7 @@ write_message(struct ctl_call *c, const struct store_message *m)
 	struct flush *f = c->state;
 	struct store_settle_rcpt *rows = must_calloc(m->nrcpts, sizeof *rows);
 	struct store_settlement s = { .message = m->id, .rcpts = rows };
-	int64_t now = clock_wall_ms();
+	int64_t now = clock_queue_ms();
 
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		const struct store_rcpt *r = &m->rcpts[i];

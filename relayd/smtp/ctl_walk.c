@@ -58,7 +58,7 @@ ctl_walk_wants(const struct ctl_walk *w, const struct ctl_call *c, const struct 
 {
 	const struct sched *s = c->house->sched;
 	const struct dest *d = map_gets(s->dests, r->dest);
-	struct ctl_select_facts facts = { .now = clock_wall_ms(), .state = ctl_state_of(s, r) };
+	struct ctl_select_facts facts = { .now = clock_queue_ms(), .state = ctl_state_of(s, r) };
 	struct dest_view v;
 
 	if (d != NULL) {

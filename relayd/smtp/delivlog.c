@@ -91,7 +91,7 @@ static void
 fill_delays(struct record *out, const struct job *j, const struct delivlog_attempt *a)
 {
 	int64_t now = clock_mono_ms(), setup = a->client != NULL ? client_setup_ms(a->client) : 0;
-	int64_t total = clock_wall_ms() - j->msg->created;
+	int64_t total = clock_queue_ms() - j->msg->created;
 	int64_t given = j->given != 0 ? j->given : now;
 	int64_t began = j->began != 0 ? j->began : now;
 	int64_t waited = given - j->queued;
@@ -186,7 +186,7 @@ delivlog_attempt(const struct job *j, size_t i, enum delivlog_status status,
 			LOG_STR("from", j->msg->sender), LOG_STR("dest", a->dest),
 			LOG_STR("relay", rec.relay), LOG_STR("status", statuses[status].word),
 			LOG_STR("dsn", rec.dsn), LOG_STR("text", rec.text),
-			LOG_NUM("delay_ms", clock_wall_ms() - j->msg->created),
+			LOG_NUM("delay_ms", clock_queue_ms() - j->msg->created),
 			LOG_NUM("size", (int64_t)j->msg->size), LOG_STR("policy", rec.policy),
 			LOG_STR("level", rec.level),
 			LOG_STR("sts_id", a->plan != NULL && a->plan->sts_id[0] ? a->plan->sts_id : NULL),

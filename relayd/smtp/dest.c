@@ -145,7 +145,7 @@ due_mono(const struct dest *d)
 
 	if (d->disk_due == DEST_NEVER)
 		return DEST_NEVER;
-	wait = d->disk_due - clock_wall_ms();
+	wait = d->disk_due - clock_queue_ms();
 	return clock_mono_ms() + (wait > 0 ? wait : 0);
 }
 
@@ -155,7 +155,7 @@ wait_blocked(struct dest *d)
 {
 	int64_t until = queue_backoff_until(&d->backoff), wait;
 
-	wait = d->sweep_at == DEST_NEVER ? DEST_NEVER : d->sweep_at - clock_wall_ms();
+	wait = d->sweep_at == DEST_NEVER ? DEST_NEVER : d->sweep_at - clock_queue_ms();
 	if (wait <= 0 || (d->sweep_more && d->nout == 0))
 		dest_window_sweep(d);
 	else if (wait != DEST_NEVER && clock_mono_ms() + wait < until)

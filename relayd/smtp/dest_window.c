@@ -162,7 +162,7 @@ on_loaded(void *arg, const struct why *why, struct store_message **msgs, size_t 
 	d->loading = 0;
 	if (why_is_set(why)) {
 		log_err("%s: the queue cannot be read: %s", d->name, why->text);
-		dest_window_on_disk(d, clock_wall_ms() + LOAD_RETRY_MS);
+		dest_window_on_disk(d, clock_queue_ms() + LOAD_RETRY_MS);
 	}
 	if (more)
 		dest_window_on_disk(d, 0);
@@ -187,7 +187,7 @@ on_loaded(void *arg, const struct why *why, struct store_message **msgs, size_t 
 void
 dest_window_load(struct dest *d)
 {
-	int64_t now = clock_wall_ms(), *ids;
+	int64_t now = clock_queue_ms(), *ids;
 	size_t n, window = d->backoff.failures > 0 ? 1 : SCHED_WINDOW_DEST / 2;
 
 	if (d->loading || d->disk_due > now || d->nready > SCHED_WINDOW_DEST / 4 ||
@@ -224,7 +224,7 @@ on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n
     int64_t next_due)
 {
 	struct dest *d = arg;
-	int64_t now = clock_wall_ms(), *known;
+	int64_t now = clock_queue_ms(), *known;
 	size_t nknown, found = 0;
 
 	d->sweeping = 0;
@@ -265,7 +265,7 @@ dest_window_sweep(struct dest *d)
 	d->sweeping = 1;
 	ids = ids_in_memory(d, &n);
 	d->s->store->ops->load(d->s->store, d->name,
-	    clock_wall_ms(), SWEEP_MAX, ids, n, on_sweep, d);
+	    clock_queue_ms(), SWEEP_MAX, ids, n, on_sweep, d);
 	free(ids);
 }
 
@@ -279,7 +279,7 @@ dest_add(struct dest *d, struct job *j)
 	d->count += j->msg->nrcpts;
 	if (blocked) {
 		delivlog_waiting(j, d->name, &d->why);
-		(void)is_overdue(d, j->msg, clock_wall_ms());	/* sweep_at */
+		(void)is_overdue(d, j->msg, clock_queue_ms());	/* sweep_at */
 	}
 	if (blocked || d->paused || d->nready >= SCHED_WINDOW_DEST ||
 	    s->jobs >= SCHED_WINDOW_ALL) {

@@ -125,13 +125,13 @@ intake_begin(struct intake *in, struct mail_received *trace)
 	char qid[MAIL_QUEUE_ID_LEN + 1];
 
 	in->msg->id = queue_id_next();
-	in->msg->created = clock_wall_ms();
+	in->msg->created = clock_queue_ms();
 	mail_queue_id_print(qid, in->msg->id);
 	trace->queue_id = qid;
 	trace->host = conf->hostname;
 	trace->rcpt = in->msg->nrcpts == 1 ? in->msg->rcpts[0].address : NULL;
 	trace->utf8 = in->msg->utf8;
-	trace->when = in->msg->created;
+	trace->when = clock_wall_ms();
 	mail_received_marker(in->marker, sizeof in->marker, conf->hostname);
 	mail_received_add(&in->text, trace);
 	in->octets = buf_len(&in->text);
@@ -345,7 +345,7 @@ static void
 put(struct intake *in)
 {
 	struct store_message *m = in->msg;
-	int64_t now = clock_wall_ms();
+	int64_t now = clock_queue_ms();
 
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		m->rcpts[i].due = now;

@@ -61,7 +61,7 @@ on_over(void *arg)
 	struct hand *h = arg;
 
 	if (h->new_id != 0 && !why_is_set(&h->why))
-		sched_on_disk(h->s, h->to_dest, 1, clock_wall_ms());
+		sched_on_disk(h->s, h->to_dest, 1, clock_queue_ms());
 	h->done(h->arg, &h->why);
 	free(h);
 }
@@ -74,7 +74,7 @@ finish(struct hand *h)
 
 	if (!why_is_set(&h->why))
 		gone = h->action == MANAGE_RELEASE ? 0 : h->job->msg->nrcpts;
-	dest_settled(h->dest, h->job, gone, clock_wall_ms());
+	dest_settled(h->dest, h->job, gone, clock_queue_ms());
 }
 
 static void
@@ -111,7 +111,7 @@ settle(struct hand *h, struct store_message *copy)
 		.message = m->id, .rcpts = rows, .nrcpts = m->nrcpts, .notices = &copy,
 		.nnotices = copy != NULL,
 	};
-	int64_t now = clock_wall_ms();
+	int64_t now = clock_queue_ms();
 
 	for (size_t i = 0; i < m->nrcpts; i++)
 		rows[i] = (struct store_settle_rcpt){
@@ -151,7 +151,7 @@ make_copy(const struct hand *h, struct store_body *body)
 	c->rcpts[0].dest = must_strdup(h->to_dest);
 	c->rcpts[0].orcpt = dup_or_null(m->rcpts[0].orcpt);
 	c->rcpts[0].notify = dup_or_null(m->rcpts[0].notify);
-	c->rcpts[0].due = clock_wall_ms();
+	c->rcpts[0].due = clock_queue_ms();
 	return c;
 }
 

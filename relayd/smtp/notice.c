@@ -91,7 +91,8 @@ notice_add(struct notice *n, size_t i, enum mail_dsn_action action, const char *
 		.token = success ? NULL : why_token(r->why.reason),
 		.why = success ? NULL : r->why.text, .remote_mta = remote,
 		.diagnostic = r->remote || success ? r->reply : NULL,
-		.last_attempt = n->job->waiting ? 0 : clock_wall_ms(), .retry_until = until,
+		.last_attempt = n->job->waiting ? 0 : clock_wall_ms(),
+		.retry_until = clock_queue_to_wall(until),
 	};
 }
 
@@ -171,7 +172,7 @@ compose(struct notice *n, size_t from, size_t count, size_t original, size_t to,
 	const struct mail_dsn dsn = {
 		.host = n->conf->hostname, .queue_id = qid, .own_id = own,
 		.sender = n->to[to].address, .envid = m->envid, .received_from = m->client,
-		.arrival = m->created, .now = clock_wall_ms(), .smtputf8 = m->utf8,
+		.arrival = clock_queue_to_wall(m->created), .now = clock_wall_ms(), .smtputf8 = m->utf8,
 		/* The postmaster is told what happened, not what was written. */
 		.requiretls = m->requiretls || n->to[to].address != m->sender,
 		.ret = mail_ret_of(m->ret != NULL ? m->ret : ""),
@@ -193,7 +194,7 @@ keep(struct notice *n, size_t to, uint64_t id, struct buf *text, const struct ma
 
 	m->id = id;
 	m->sender = must_strdup("");
-	m->created = clock_wall_ms();
+	m->created = clock_queue_ms();
 	m->eightbit = made->eightbit;
 	m->utf8 = made->utf8;
 	m->requiretls = n->job->msg->requiretls;	/* RFC 8689 s5 */

@@ -87,7 +87,7 @@ retry_rcpt(struct pending *p, size_t i)
 	const struct why *why = &p->job->results[i].why;
 	struct store_settle_rcpt *row = &p->rows[i];
 	size_t step = row->tries > 0 ? row->tries - 1 : 0;
-	int64_t now = clock_wall_ms(), wait;
+	int64_t now = clock_queue_ms(), wait;
 
 	wait = retry->v[step < retry->n ? step : retry->n - 1];
 	if (p->job->waiting && wait > WAITING_MS)
@@ -108,7 +108,7 @@ decide_rcpt(struct pending *p, size_t i, const struct delivlog_attempt *a)
 {
 	const struct store_rcpt *rcpt = &p->job->msg->rcpts[i];
 	struct job_result *r = &p->job->results[i];
-	int64_t age = clock_wall_ms() - p->job->msg->created;
+	int64_t age = clock_queue_ms() - p->job->msg->created;
 	enum delivlog_status status = DELIVLOG_SENT;
 
 	p->rows[i] = (struct store_settle_rcpt){ .id = rcpt->id,
@@ -223,7 +223,7 @@ on_settled(void *arg, const struct why *why, int message_gone)
 	if (p->wants_notice)
 		notice_log(&p->notice);
 	for (size_t i = 0; i < p->notice.nmade; i++)
-		o->events->notice(o->arg, p->notice.to[p->notice.made[i].to].dest, 1, clock_wall_ms());
+		o->events->notice(o->arg, p->notice.to[p->notice.made[i].to].dest, 1, clock_queue_ms());
 	o->events->settled(o->arg, p->dest, p->job, p->gone, p->next_due);
 	pending_free(p);
 }

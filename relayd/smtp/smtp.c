@@ -18,6 +18,7 @@
 #include "relayd/smtp/ask.h"
 #include "relayd/smtp/ctlserve.h"
 #include "relayd/smtp/dest.h"
+#include "relayd/smtp/epoch.h"
 #include "relayd/smtp/ledger.h"
 #include "relayd/smtp/outcome.h"
 #include "relayd/smtp/sched.h"
@@ -40,6 +41,7 @@ struct smtp {
 	struct generation	*generation;
 	unsigned		 generations;
 	struct store		*store;
+	struct epoch		*epoch;
 	struct ask		*ask;
 	struct outcome		*outcome;
 	struct ledger		*ledger;
@@ -201,6 +203,17 @@ on_counts(void *arg, const struct why *why)
 	tally_load(s->tally, on_tally, s);
 }
 
+/* Queue time runs before anything is stamped with it or compared with it. */
+static void
+on_epoch(void *arg, const struct why *why)
+{
+	struct smtp *s = arg;
+
+	if (why_is_set(why))
+		fatal(EX_IOERR, "the time of the queue cannot be read: %s", why->text);
+	ledger_load(s->ledger, on_counts, s);
+}
+
 static struct store *
 open_store(struct smtp *s)
 {
@@ -241,7 +254,8 @@ on_start(void *arg)
 	s->tally = tally_new(s->base, s->store);
 	s->sched->tally = s->tally;
 	outcome_tally(s->outcome, s->tally);
-	ledger_load(s->ledger, on_counts, s);
+	s->epoch = epoch_new(s->base, s->store);
+	epoch_load(s->epoch, on_epoch, s);
 }
 
 /* ---- stop ---- */
@@ -289,6 +303,7 @@ on_turn(void *arg)
 {
 	struct smtp *s = arg;
 
+	epoch_watch();
 	server_house_sweep(&s->house);
 }
 
@@ -302,10 +317,12 @@ on_end(void *arg)
 	if (s->started) {
 		server_house_fini(&s->house);
 		tally_flush(s->tally);
+		epoch_flush(s->epoch);
 		s->store->ops->close(&s->store);
 		sched_free(&s->sched);
 		ledger_free(&s->ledger);
 		tally_free(&s->tally);
+		epoch_free(&s->epoch);
 		outcome_free(&s->outcome);
 		ask_free(&s->ask);
 		admission_free(&s->admission);
