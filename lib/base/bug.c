@@ -21,14 +21,15 @@ bug_abort(const char *file, int line, const char *func, const char *cond)
 _Noreturn void
 fatal(int code, const char *fmt, ...)
 {
+	char text[600];
+	int n = snprintf(text, sizeof text, "fatal: ");
 	va_list ap;
 
-	log_last_words();
-	fputs("relayd: fatal: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text + n, sizeof text - (size_t)n, fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	log_last_line(text);	/* in the background nobody hears stderr */
+	fprintf(stderr, "relayd: %s\n", text);
 	fflush(stderr);
 	_Exit(code);
 }

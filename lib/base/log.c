@@ -356,6 +356,18 @@ log_last_words(void)
 	pthread_mutex_unlock(&lock);
 }
 
+void
+log_last_line(const char *text)
+{
+	if (pthread_mutex_trylock(&lock) != 0)
+		return;
+	if (conf.open && conf.target != LOG_TO_STDERR)
+		emit(&(struct event){ .level = LOG_LVL_ERR, .name = conf.name, .word = "message",
+		    .text = text });
+	log_sink_flush();
+	pthread_mutex_unlock(&lock);
+}
+
 uint64_t
 log_dropped(void)
 {

@@ -58,6 +58,8 @@ void	log_adopt(int fd);
 int	log_file_open(const char *path);
 void	log_flush(void);
 void	log_last_words(void);	/* flushes if no thread is in the way; for exits */
+/* The same behind an error line, which is left out where the log is stderr: that is told by hand. */
+void	log_last_line(const char *text);
 uint64_t log_dropped(void);
 /* The text of an event with keys will not be read, it need not be made. */
 int	log_wants_json(void);

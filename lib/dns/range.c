@@ -21,6 +21,11 @@ struct dns_range {
 	size_t			 nallow;
 	struct dns_address	*own;
 	size_t			 nown;
+	struct listener {
+		struct dns_address	 at;
+		uint16_t		 port;
+	}			*listeners;
+	size_t			 nlisteners;
 };
 
 /* What is refused. mx: for MX hosts too, not only for policy hosts. */
@@ -106,6 +111,7 @@ dns_range_free(struct dns_range **rp)
 		return;
 	free((*rp)->allow);
 	free((*rp)->own);
+	free((*rp)->listeners);
 	free(*rp);
 	*rp = NULL;
 }
@@ -139,6 +145,61 @@ dns_range_own(struct dns_range *r, const struct dns_address *a)
 {
 	r->own = must_realloc(r->own, r->nown + 1, sizeof *r->own);
 	r->own[r->nown++] = *a;
+}
+
+void
+dns_range_listens(struct dns_range *r, const struct dns_address *a, uint16_t port)
+{
+	r->listeners = must_realloc(r->listeners, r->nlisteners + 1, sizeof *r->listeners);
+	r->listeners[r->nlisteners++] = (struct listener){ .at = *a, .port = port };
+}
+
+static int
+same(const struct dns_address *a, const struct dns_address *b)
+{
+	return in_network(a, b, a->family == AF_INET ? 32 : 128);
+}
+
+static int
+is_own(const struct dns_range *r, const struct dns_address *a)
+{
+	for (size_t i = 0; i < r->nown; i++)
+		if (same(a, &r->own[i]))
+			return 1;
+	return a->family == AF_INET ? in_text_network(a, "127.0.0.0", 8) :
+	    in_text_network(a, "::1", 128);
+}
+
+/* The IPv4 address that a mapped one is, else the address. */
+static struct dns_address
+plain(const struct dns_address *a)
+{
+	struct dns_address v4 = { .family = AF_INET };
+
+	if (a->family != AF_INET6 || !in_text_network(a, "::ffff:0:0", 96))
+		return *a;
+	memcpy(v4.ip, a->ip + 12, 4);
+	return v4;
+}
+
+int
+dns_range_is_ours(const struct dns_range *r, const struct dns_address *address, uint16_t port)
+{
+	static const uint8_t any[16];
+	struct dns_address a = plain(address);
+
+	for (size_t i = 0; r != NULL && i < r->nlisteners; i++) {
+		const struct listener *l = &r->listeners[i];
+
+		if (l->port != port || l->at.family != a.family)
+			continue;
+		/* Who connects to the unspecified address reaches this machine, too. */
+		if (same(&l->at, &a) || memcmp(a.ip, any, sizeof any) == 0)
+			return 1;
+		if (memcmp(l->at.ip, any, sizeof any) == 0 && is_own(r, &a))
+			return 1;
+	}
+	return 0;
 }
 
 static int

@@ -23,6 +23,11 @@ void		  dns_range_free(struct dns_range **);
 int		  dns_range_allow(struct dns_range *, const char *network, struct why *);
 /* An address of this machine's own: mail sent there would come back. */
 void		  dns_range_own(struct dns_range *, const struct dns_address *);
+/* Mail is taken in at this address and port; family with an ip of zeros: at every own address. */
+void		  dns_range_listens(struct dns_range *, const struct dns_address *, uint16_t port);
+/* 1: who connects there connects to this relay. The allow list changes nothing about it. */
+int		  dns_range_is_ours(const struct dns_range *, const struct dns_address *,
+		    uint16_t port);
 
 /* 0: may be connected to. -1: refused, *why is ADDRESS_REFUSED. range may be NULL: no lists. */
 int		  dns_range_check(const struct dns_range *, enum dns_range_use,

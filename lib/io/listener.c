@@ -19,13 +19,42 @@
 
 #define BACKLOG		1024
 #define PER_TURN	64	/* accepts per event, so that sessions get their turn */
+#define LEFT_OVER	2	/* by those who were to have them */
 
 struct io_listener {
 	int		 fd;
+	int		(*yields)(void *arg);	/* NULL: nobody else accepts here */
+	int		 yielded;
 	struct event	 ev, ev_pause;
 	io_accept_fn	*accept;
 	void		*arg;
 };
+
+static void
+pause_for(struct io_listener *l, const struct timeval *tv)
+{
+	event_del(&l->ev);
+	event_add(&l->ev_pause, tv);
+}
+
+/* How many may be taken now; 0 = somebody else goes first. */
+static unsigned
+turn(struct io_listener *l)
+{
+	static const struct timeval ms = { 0, 1000 };
+
+	if (l->yields == NULL)
+		return PER_TURN;
+	if (l->yielded) {
+		l->yielded = 0;
+		return LEFT_OVER;
+	}
+	if (!l->yields(l->arg))
+		return 1;
+	l->yielded = 1;
+	pause_for(l, &ms);
+	return 0;
+}
 
 static void
 on_accept(evutil_socket_t fd, short what, void *arg)
@@ -33,7 +62,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	static const struct timeval second = { 1, 0 };
 	struct io_listener *l = arg;
 
-	for (unsigned i = 0; i < PER_TURN; i++) {
+	for (unsigned left = turn(l); left > 0; left--) {
 		struct sockaddr_storage ss = { 0 };
 		socklen_t len = sizeof ss;
 		int conn = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -44,8 +73,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 			log_warning("accept: %s; pausing for a second", strerror(errno));
-			event_del(&l->ev);
-			event_add(&l->ev_pause, &second);
+			pause_for(l, &second);
 		}
 		return;
 	}
@@ -73,6 +101,12 @@ io_listener_new(struct event_base *base, int fd, io_accept_fn *fn, void *arg)
 	event_assign(&l->ev_pause, base, -1, 0, on_resume, l);
 	event_add(&l->ev, NULL);
 	return l;
+}
+
+void
+io_listener_share(struct io_listener *l, int (*yields)(void *))
+{
+	l->yields = yields;
 }
 
 void
@@ -115,11 +149,37 @@ io_listener_bind(const struct sockaddr *sa, socklen_t len)
 	return listen_on(fd, sa, len);
 }
 
+/*
+ * A socket file that nobody listens behind is left over and goes. One that is not known to be
+ * dead may be somebody's.
+ */
+static int
+remove_dead(const struct sockaddr_un *un)
+{
+	struct stat st;
+	int fd, dead;
+
+	if (lstat(un->sun_path, &st) == -1)
+		return 0;		/* bind says what is wrong, if anything is */
+	if (!S_ISSOCK(st.st_mode)) {
+		errno = EEXIST;
+		return -1;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return -1;
+	dead = connect(fd, (const struct sockaddr *)un, sizeof *un) == -1 && errno == ECONNREFUSED;
+	close(fd);
+	if (dead)
+		return unlink(un->sun_path);
+	errno = EADDRINUSE;
+	return -1;
+}
+
 int
 io_listener_bind_unix(const char *path, unsigned mode)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	struct stat st;
 	mode_t old;
 	int fd;
 
@@ -127,8 +187,8 @@ io_listener_bind_unix(const char *path, unsigned mode)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-		unlink(path);
+	if (remove_dead(&un) == -1)
+		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return -1;

@@ -475,6 +475,9 @@ io_stream_connect(struct event_base *base, const struct sockaddr *to, socklen_t 
 
 	if (fd == -1)
 		return NULL;
+	/* The port is chosen by connect: many connections may leave from one address. */
+	if (local != NULL)
+		(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){ 1 }, sizeof(int));
 	if (local != NULL && bind(fd, local, local_len) == -1) {
 		err = errno;
 		close(fd);

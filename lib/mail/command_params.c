@@ -77,6 +77,10 @@ set_size(struct mail_command_rest v, struct mail_command *cmd, struct mail_answe
 static int
 set_body(struct mail_command_rest v, struct mail_command *cmd, struct mail_answer *answer)
 {
+	if (is_word(&v, "BINARYMIME")) {	/* RFC 3030 s3; RFC 5321 s4.2.3: 504 */
+		mail_answer_set(answer, 504, "5.5.4", "BODY=BINARYMIME is not offered");
+		return -2;
+	}
 	if (is_word(&v, "7BIT"))
 		cmd->body = MAIL_BODY_7BIT;
 	else if (is_word(&v, "8BITMIME"))

@@ -23,6 +23,9 @@ const struct mail_dsn_action_row mail_dsn_actions[MAIL_DSN__COUNT] = {
 	[MAIL_DSN_DELAYED] = { "delayed", "4.0.0", "4",
 	    "Your message is delayed. It is kept and tried again; you need not send it again.\r\n"
 	    "It waits for:" },
+	[MAIL_DSN_HELD] = { "delayed", "4.7.0", "4",
+	    "Your message was set aside. It is kept, neither delivered nor refused, until an\r\n"
+	    "administrator of this mail relay decides about it. It was for:" },
 	[MAIL_DSN_DELIVERED] = { "delivered", "2.0.0", "2",
 	    "Your message was delivered to:" },
 	[MAIL_DSN_RELAYED] = { "relayed", "2.0.0", "2",
@@ -50,15 +53,14 @@ has_failure(const struct mail_dsn *d)
 	return has_action(d, MAIL_DSN_FAILED) || has_action(d, MAIL_DSN_EXPIRED);
 }
 
-/* RFC 6533 s1: only a message that came with SMTPUTF8 is answered in kind. */
+/*
+ * Only where the address it goes to cannot do without SMTPUTF8: a sender with an ASCII address
+ * may be at a server that does not have it, and is told in ASCII (RFC 6533 s3, s6.3).
+ */
 static int
 needs_utf8(const struct mail_dsn *d)
 {
-	int wide = mail_safe_is_wide(d->sender);
-
-	for (size_t i = 0; i < d->nrcpts; i++)
-		wide |= mail_safe_is_wide(d->rcpts[i].final);
-	return d->smtputf8 && wide;
+	return d->smtputf8 && mail_safe_is_wide(d->sender);
 }
 
 /* RFC 3461 s4.3: the whole message only for failures, and only if asked for. */
@@ -121,6 +123,8 @@ subject(const struct mail_dsn *d)
 {
 	if (has_failure(d))
 		return "Undelivered mail returned to sender";
+	if (has_action(d, MAIL_DSN_HELD))
+		return "Delayed mail (set aside)";
 	if (has_action(d, MAIL_DSN_DELAYED))
 		return "Delayed mail (still being tried)";
 	return "Successful mail delivery report";
@@ -139,6 +143,20 @@ add_message_id(const struct mail_dsn *d, struct buf *out)
 	buf_adds(out, ">\r\n");
 }
 
+/* What a mail program needs to show it beside what it is about. */
+static void
+add_references(const struct mail_dsn *d, struct buf *out)
+{
+	const char *id = NULL;
+	size_t n = d->original == NULL ? 0 : header_len(d), len = 0;
+
+	if (n > 0)
+		id = mail_header_message_id(d->original, n, &len);
+	if (id != NULL)
+		buf_addf(out, "In-Reply-To: %.*s\r\nReferences: %.*s\r\n", (int)len, id,
+		    (int)len, id);
+}
+
 static void
 add_headers(const struct mail_dsn *d, const struct mail_dsn_made *made, const char *boundary,
     struct buf *out)
@@ -150,20 +168,21 @@ add_headers(const struct mail_dsn *d, const struct mail_dsn_made *made, const ch
 	buf_addf(out, ">\r\nSubject: %s\r\n", subject(d));
 	mail_dsn_add_date(out, "Date", d->now);
 	add_message_id(d, out);
+	add_references(d, out);
 	buf_addf(out,
 	    "Auto-Submitted: auto-replied\r\n"
 	    "MIME-Version: 1.0\r\n"
-	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+	    "Content-Type: multipart/report; report-type=%sdelivery-status;\r\n"
 	    "\tboundary=\"%s\"\r\n"
 	    "Content-Transfer-Encoding: %s\r\n"
 	    "\r\n"
 	    "This is a MIME-encapsulated message.\r\n",
-	    boundary, made->eightbit ? "8bit" : "7bit");
+	    made->utf8 ? "global-" : "", boundary, made->eightbit ? "8bit" : "7bit");
 }
 
 static void
 add_part(struct buf *out, const char *boundary, const char *description, const char *type,
-    int eightbit)
+    const char *encoding)
 {
 	buf_addf(out,
 	    "\r\n--%s\r\n"
@@ -171,9 +190,10 @@ add_part(struct buf *out, const char *boundary, const char *description, const c
 	    "Content-Type: %s\r\n"
 	    "Content-Transfer-Encoding: %s\r\n"
 	    "\r\n",
-	    boundary, description, type, eightbit ? "8bit" : "7bit");
+	    boundary, description, type, encoding);
 }
 
+/* RFC 6533 s4, s5: where its header is in UTF-8. */
 static const char *
 returned_type(int body, int utf8)
 {
@@ -187,24 +207,32 @@ mail_dsn_compose(struct buf *out, const struct mail_dsn *d, struct mail_dsn_made
 {
 	char boundary[BOUNDARY_CAP];
 	struct buf returned;
-	int body = returns_body(d), eightbit;
+	int body = returns_body(d), eightbit, quoted;
+	const char *plain;
 
 	buf_init(&returned);
 	copy_original(d, body, &returned, &eightbit);
 	make_boundary(boundary, &returned);
 	made->utf8 = needs_utf8(d);
-	made->eightbit = eightbit || made->utf8;
+	/* A header alone may be encoded (RFC 6522 s4, RFC 6533 s5), and every server takes it. */
+	quoted = eightbit && !body && !made->utf8;
+	made->eightbit = (eightbit && !quoted) || made->utf8;
+	plain = made->utf8 ? "8bit" : "7bit";
 
 	add_headers(d, made, boundary, out);
 	add_part(out, boundary, "Notification",
-	    made->utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii", made->utf8);
+	    made->utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii", plain);
 	mail_dsn_add_text(out, d, made->utf8);
 	add_part(out, boundary, "Delivery report",
-	    made->utf8 ? "message/global-delivery-status" : "message/delivery-status", made->utf8);
+	    made->utf8 ? "message/global-delivery-status" : "message/delivery-status", plain);
 	mail_dsn_add_status(out, d, made->utf8);
 	add_part(out, boundary, body ? "Undelivered message" : "Message headers",
-	    returned_type(body, made->utf8), eightbit);
-	buf_add(out, buf_data(&returned), buf_len(&returned));
+	    returned_type(body, made->utf8 || (eightbit && d->smtputf8)),
+	    quoted ? "quoted-printable" : eightbit ? "8bit" : "7bit");
+	if (quoted)
+		mail_dsn_add_quoted(out, buf_data(&returned), buf_len(&returned));
+	else
+		buf_add(out, buf_data(&returned), buf_len(&returned));
 	buf_addf(out, "\r\n--%s--\r\n", boundary);
 	buf_fini(&returned);
 }

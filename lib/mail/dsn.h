@@ -25,6 +25,7 @@ enum mail_dsn_action {
 	MAIL_DSN_FAILED,
 	MAIL_DSN_EXPIRED,	/* queue life ended on a temporary failure */
 	MAIL_DSN_DELAYED,
+	MAIL_DSN_HELD,		/* kept, not tried, no limit of time; written as "delayed" */
 	MAIL_DSN_DELIVERED,
 	MAIL_DSN_RELAYED,	/* next hop does not offer DSN (RFC 3461 s5.2.2) */
 	MAIL_DSN__COUNT

@@ -19,6 +19,8 @@ extern const struct mail_dsn_action_row mail_dsn_actions[MAIL_DSN__COUNT];
 
 /* "Name: date" and CRLF; nothing for time 0. */
 void	mail_dsn_add_date(struct buf *, const char *name, int64_t ms);
+/* Text with CRLF line ends as quoted-printable (RFC 2045 s6.7). */
+void	mail_dsn_add_quoted(struct buf *, const char *, size_t);
 /* The part for people. */
 void	mail_dsn_add_text(struct buf *, const struct mail_dsn *, int utf8);
 /* The part for programs. */

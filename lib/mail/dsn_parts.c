@@ -112,6 +112,39 @@ mail_dsn_add_text(struct buf *out, const struct mail_dsn *d, int utf8)
 	buf_adds(out, "\r\n");
 }
 
+#define QUOTED_LINE	75	/* octets, and the "=" that joins it with the next */
+
+void
+mail_dsn_add_quoted(struct buf *out, const char *s, size_t n)
+{
+	char shown[4];
+	size_t col = 0, len;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+		int ends = i + 2 < n && s[i + 1] == '\r' && s[i + 2] == '\n';
+
+		if (c == '\r' && i + 1 < n && s[i + 1] == '\n') {
+			buf_adds(out, "\r\n");
+			col = 0;
+			i++;
+			continue;
+		}
+		/* A dot or "From " at the start of a line is safe here; blanks at its end are not. */
+		if (c > 126 || c == '=' || (c < 32 && c != '\t') || (c <= 32 && ends))
+			(void)str_fmt(shown, sizeof shown, "=%02X", c);
+		else
+			(void)str_fmt(shown, sizeof shown, "%c", c);
+		len = strlen(shown);
+		if (col + len > QUOTED_LINE) {
+			buf_adds(out, "=\r\n");
+			col = 0;
+		}
+		buf_add(out, shown, len);
+		col += len;
+	}
+}
+
 /* "Name: type; text", folded at a blank where the line gets long (RFC 5322 s2.2.3). */
 static void
 add_field(struct buf *out, const char *name, const char *s, int utf8)

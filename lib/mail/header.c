@@ -9,6 +9,7 @@
 #include "lib/mail/answer.h"
 
 #define OWN_MAX	3	/* HARDENING I14 */
+#define MESSAGE_ID_MAX	250
 
 static const struct {
 	const char	*name;
@@ -183,4 +184,42 @@ mail_header_judge(const struct mail_header *h, unsigned max_hops, struct mail_an
 	if (h->own >= OWN_MAX)
 		return mail_answer_set(answer, 554, "5.4.6", "Mail loop");
 	return 0;
+}
+
+/* RFC 5322 s3.6.4, loosely: "<", no blanks, ">". */
+static const char *
+message_id(const char *p, const char *end, size_t *len)
+{
+	const char *id;
+
+	while (p < end && (is_blank(*p) || *p == '\r' || *p == '\n'))
+		p++;
+	if (p == end || *p != '<')
+		return NULL;
+	for (id = p++; p < end && *p > 32 && *p < 127 && *p != '<' && *p != '>'; p++)
+		continue;
+	if (p == end || *p != '>' || p - id > MESSAGE_ID_MAX)
+		return NULL;
+	*len = (size_t)(p - id) + 1;
+	return id;
+}
+
+const char *
+mail_header_message_id(const char *text, size_t n, size_t *len)
+{
+	static const char name[] = "Message-ID";
+	const char *p = text, *end = text + n, *next;
+
+	for (; p < end && (next = field_end(p, end, 1)) != NULL; p = next) {
+		size_t named = field_name(p, (size_t)(next - p));
+		const char *colon;
+
+		if (named == 0)
+			return NULL;	/* the body */
+		if (named != sizeof name - 1 || strncasecmp(p, name, named) != 0)
+			continue;
+		colon = memchr(p, ':', (size_t)(next - p));
+		return message_id(colon + 1, next, len);
+	}
+	return NULL;
 }

@@ -37,6 +37,10 @@ struct mail_header {
 void	mail_header_scan(const char *text, size_t n, int whole, const char *marker,
 	    struct mail_header *);
 
+/* The value of the first Message-ID, angle brackets included, if it is one of printable ASCII that
+ * fits on a line: borrowed, *len octets. NULL: there is none. */
+const char *mail_header_message_id(const char *text, size_t n, size_t *len);
+
 /* 0; -1 and *answer: too big (552 5.3.4), too many fields (554 5.6.0), or a
  * loop (554 5.4.6): max_hops Received fields, or 3 of our own (HARDENING I14). */
 int	mail_header_judge(const struct mail_header *, unsigned max_hops, struct mail_answer *);

@@ -2,10 +2,12 @@
 /* decide: from evidence, rule and exception to one requirement per MX host. */
 #include "lib/plan/decide.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/str.h"
+#include "lib/dns/special.h"
 #include "lib/plan/ratchet.h"
 #include "lib/sts/match.h"
 
@@ -62,11 +64,34 @@ host_reachable(const struct plan_host *h, struct why *why)
 		return refuse(why, &h->why, WHY_NO_ADDRESS, "no address", h->name);
 	case PLAN_ADDRESSES_REFUSED:
 		return refuse(why, &h->why, WHY_ADDRESS_REFUSED, "address not allowed", h->name);
+	case PLAN_ADDRESSES_OURS:
+		return why_set(why, WHY_OWN_ADDRESS, "%s is this relay itself", h->name);
 	case PLAN_ADDRESSES_UNKNOWN:
 		break;
 	}
 	/* RFC 7672 s2.1.2: a look-up error is not an absence. */
 	return refuse(why, &h->why, WHY_DNS_FAILURE, "addresses not known", h->name);
+}
+
+/* The preference from which on no host may be used: our own (RFC 5321 s5.1). */
+static unsigned
+own_preference(const struct plan_evidence *ev)
+{
+	unsigned least = UINT_MAX;
+
+	for (size_t i = 0; i < ev->nhosts && i < PLAN_HOSTS_MAX; i++)
+		if (ev->hosts[i].addresses_state == PLAN_ADDRESSES_OURS &&
+		    ev->hosts[i].preference < least)
+			least = ev->hosts[i].preference;
+	return least;
+}
+
+static int
+host_before(const struct plan_evidence *ev, const struct plan_host *h, struct why *why)
+{
+	if (h->preference < own_preference(ev))
+		return 0;
+	return why_set(why, WHY_OWN_ADDRESS, "%s is not preferred to this relay itself", h->name);
 }
 
 static size_t
@@ -340,6 +365,7 @@ requirement_make(const struct plan_evidence *ev, const struct plan_host *h,
 	set_min_version(rule, r);
 	set_want(ev, h, rule, r);
 	set_route(rule->via, r);
+	r->source = rule->source;
 	return ret;
 }
 
@@ -386,7 +412,7 @@ target_make(const struct plan_evidence *ev, const struct plan_host *h,
 	if (t->host.naddresses > PLAN_ADDRESSES_MAX)
 		t->host.naddresses = PLAN_ADDRESSES_MAX;
 	t->named = is_named(ev, h);
-	if (host_reachable(h, &t->why) == -1)
+	if (host_reachable(h, &t->why) == -1 || host_before(ev, h, &t->why) == -1)
 		return;
 	t->usable = requirement_make(ev, h, &own, &t->requirement, &t->why) == 0 ||
 	    rule->monitor;
@@ -414,6 +440,18 @@ explain(struct plan *p)
 		p->why.dsn[0] = '4';
 }
 
+/* Is this relay the best host of the domain? Then another hour changes nothing. */
+static int
+loops(const struct plan_evidence *ev)
+{
+	unsigned own = own_preference(ev);
+
+	for (size_t i = 0; i < ev->nhosts && i < PLAN_HOSTS_MAX; i++)
+		if (ev->hosts[i].preference < own)
+			return 0;
+	return own != UINT_MAX;
+}
+
 static void
 targets_make(const struct plan_evidence *ev, const struct plan_rule *rule, struct plan *p)
 {
@@ -427,8 +465,15 @@ targets_make(const struct plan_evidence *ev, const struct plan_rule *rule, struc
 		if (p->targets[i].usable)
 			p->verdict = PLAN_GO;
 	}
-	if (p->verdict != PLAN_GO)
+	if (p->verdict == PLAN_GO)
+		return;
+	if (loops(ev)) {
+		p->verdict = PLAN_REJECT;
+		why_set(&p->why, WHY_OWN_ADDRESS, "mail for %s loops back to this relay itself",
+		    ev->domain);
+	} else {
 		explain(p);
+	}
 }
 
 /* Only what was asked for this rule counts: MX hosts, or exactly these next hops. */
@@ -449,6 +494,8 @@ void
 plan_decide(const struct plan_evidence *ev, const struct plan_rule *rule, int64_t now_mono_ms,
     struct plan *p)
 {
+	const char *special;
+
 	memset(p, 0, sizeof *p);
 	str_copy(p->domain, ev->domain, sizeof p->domain);
 	p->verdict = PLAN_DEFER;
@@ -466,6 +513,11 @@ plan_decide(const struct plan_evidence *ev, const struct plan_rule *rule, int64_
 		return;
 	}
 
+	if (!is_route(ev) && (special = dns_special(ev->domain)) != NULL) {
+		p->verdict = PLAN_REJECT;
+		why_set(&p->why, WHY_SPECIAL_NAME, "%s %s", ev->domain, special);
+		return;
+	}
 	switch (ev->mx) {
 	case PLAN_MX_FOUND:
 	case PLAN_MX_IMPLICIT:

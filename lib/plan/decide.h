@@ -13,6 +13,10 @@
  * such a requirement has sts = 1 and both are judged. A TLSA match behind an
  * insecure MX satisfies `verify`, not more (HARDENING 9.1). `require = "sts"`
  * is also met by DANE, the stronger level.
+ *
+ * Without a route there is no mail for special names (dns/special.h). A host
+ * that is this relay itself ends the list: neither it nor one that is not
+ * preferred to it counts (RFC 5321 s5.1), and if none is left mail would loop.
  */
 #ifndef PLAN_DECIDE_H
 #define PLAN_DECIDE_H
@@ -62,6 +66,7 @@ struct plan_rule {
 	char				 origin[128];
 	const struct plan_exception	*exception;	/* the closest first; NULL if none */
 	const struct plan_via		*via;		/* NULL: to the domain's MX */
+	uint64_t			 source;	/* digest of the local addresses */
 };
 
 /* Always fills *plan (never fails); unknown evidence gives PLAN_DEFER. */

@@ -41,7 +41,8 @@ enum plan_addresses {
 	PLAN_ADDRESSES_UNKNOWN,	/* look-up error: host unusable this time */
 	PLAN_ADDRESSES_NONE,
 	PLAN_ADDRESSES_REFUSED,	/* all in refused ranges */
-	PLAN_ADDRESSES_FOUND
+	PLAN_ADDRESSES_FOUND,
+	PLAN_ADDRESSES_OURS	/* one of them is where this relay listens (RFC 5321 s5.1) */
 };
 
 enum plan_tlsa {

@@ -106,6 +106,7 @@ plan_requirement_key(const struct plan_requirement *r)
 	buf_add_u8(&b, r->tlsa != 0);
 	buf_add_u8(&b, r->trust != 0);
 	buf_add_u64(&b, r->login);
+	buf_add_u64(&b, r->source);
 	buf_add_str(&b, r->exception);
 	buf_add_str(&b, w->sni);
 	buf_add_str(&b, w->host);

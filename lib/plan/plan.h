@@ -35,6 +35,7 @@ struct plan_requirement {
 	int		 tlsa;			/* 1: a TLSA match is mandatory */
 	int		 trust;			/* 1: the chain and name are mandatory beside TLSA */
 	uint64_t	 login;			/* digest of the credentials for AUTH, 0 = none */
+	uint64_t	 source;		/* digest of the local addresses */
 	char		 exception[64];		/* id if one changed anything here, else "" */
 	struct tls_want	 want;			/* owned */
 };

@@ -2,10 +2,12 @@
 /* fd: housekeeping of descriptors. */
 #include "lib/proc/fd.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -104,4 +106,23 @@ proc_fd_raise_limit(void)
 		setrlimit(RLIMIT_NOFILE, &r);
 	}
 	return limit();
+}
+
+int
+proc_fd_reserved(int fd)
+{
+	return fd >= limit() - PROC_FD_RESERVE;
+}
+
+int
+proc_fd_lock(const char *path)
+{
+	int err, fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
 }

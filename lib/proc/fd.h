@@ -17,5 +17,13 @@ int	proc_fd_cloexec(int fd, int on);
 int	proc_fd_nonblock(int fd, int on);
 /* Raises RLIMIT_NOFILE to its hard limit; returns what holds now, at most INT_MAX. */
 int	proc_fd_raise_limit(void);
+/* 1: one of the last PROC_FD_RESERVE that the limit permits; strangers get none of these. */
+#define PROC_FD_RESERVE	32
+int	proc_fd_reserved(int fd);
+/*
+ * This file (made if need be), locked against other processes as long as it is open. -1 with
+ * errno: EWOULDBLOCK if somebody has it.
+ */
+int	proc_fd_lock(const char *path);
 
 #endif

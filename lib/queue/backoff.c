@@ -122,6 +122,14 @@ queue_backoff_failure(struct queue_backoff *b, const int64_t *steps, size_t n, i
 }
 
 void
+queue_backoff_refused(struct queue_backoff *b, const int64_t *steps, size_t n, int64_t now,
+    uint32_t jitter)
+{
+	b->limit = 1;
+	queue_backoff_failure(b, steps, n, now, jitter);
+}
+
+void
 queue_backoff_kick(struct queue_backoff *b)
 {
 	b->until = 0;

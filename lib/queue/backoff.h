@@ -46,6 +46,9 @@ void	queue_backoff_neutral(struct queue_backoff *);
 void	queue_backoff_cancelled(struct queue_backoff *);
 /* It asked for fewer connections (421, 4.3.2, 4.7.x "too many"): halves, no pause. */
 void	queue_backoff_crowded(struct queue_backoff *);
+/* It takes nothing now, from nobody: pauses whatever the limit. steps as for queue_next_try. */
+void	queue_backoff_refused(struct queue_backoff *, const int64_t *steps, size_t n, int64_t now,
+	    uint32_t jitter);
 /* steps as for queue_next_try. */
 void	queue_backoff_failure(struct queue_backoff *, const int64_t *steps, size_t n, int64_t now,
 	    uint32_t jitter);

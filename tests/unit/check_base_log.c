@@ -15,6 +15,7 @@
 
 #include <check.h>
 
+#include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/list.h"
 #include "tests/unit/child_kit.h"
@@ -331,6 +332,22 @@ START_TEST(stuck_stderr_holds_nothing_up)
 }
 END_TEST
 
+static void
+give_up(int i)
+{
+	fatal(EX_IOERR, "that is the end, %d", i);
+}
+
+/* Whoever reads the log only learns why it ended, and once. */
+START_TEST(fatal_is_in_the_log)
+{
+	ck_assert_int_eq(open_log(LOG_TO_FILE, LOG_TEXT), 0);
+	ck_assert_int_eq(in_child(give_up, 7), EX_IOERR);
+	ck_assert_ptr_nonnull(strstr(contents(), "fatal: that is the end, 7\n"));
+	ck_assert_ptr_null(strstr(strstr(contents(), "fatal") + 1, "fatal"));
+}
+END_TEST
+
 static void *
 chatter(void *arg)
 {
@@ -378,6 +395,7 @@ main(void)
 	tcase_add_test(tc, speaks_journal);
 	tcase_add_test(tc, outlives_the_syslog_daemon);
 	tcase_add_loop_test(tc, stuck_stderr_holds_nothing_up, 0, 3);
+	tcase_add_test(tc, fatal_is_in_the_log);
 	tcase_add_test(tc, threads_may_log);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);

@@ -137,6 +137,47 @@ START_TEST(test_range_lists)
 }
 END_TEST
 
+static const struct {
+	const char	*address;
+	uint16_t	 port;
+	int		 ours;
+} met[] = {
+	{ "192.0.2.1", 25, 1 }, { "192.0.2.1", 26, 0 }, { "192.0.2.2", 25, 0 },
+	{ "::ffff:192.0.2.1", 25, 1 }, { "127.0.0.1", 25, 0 }, { "2001:db8::1", 25, 0 },
+	/* 0.0.0.0:2525: every IPv4 address of this machine */
+	{ "198.51.100.7", 2525, 1 }, { "127.1.2.3", 2525, 1 }, { "198.51.100.8", 2525, 0 },
+	{ "0.0.0.0", 2525, 1 }, { "::ffff:127.0.0.1", 2525, 1 }, { "::1", 2525, 0 },
+	/* [::]:465 */
+	{ "2001:db8::7", 465, 1 }, { "::1", 465, 1 }, { "::", 465, 1 }, { "::2", 465, 0 },
+	{ "127.0.0.1", 465, 0 }, { "198.51.100.7", 465, 0 }, { "::ffff:198.51.100.7", 465, 0 },
+};
+
+START_TEST(test_range_ours)
+{
+	static const struct { const char *at; uint16_t port; } listeners[] = {
+		{ "192.0.2.1", 25 }, { "0.0.0.0", 2525 }, { "::", 465 },
+	};
+	struct dns_range *r = dns_range_new();
+	struct dns_address a;
+
+	ck_assert_int_eq(dns_range_allow(r, "0.0.0.0/0", NULL), 0);
+	ck_assert_int_eq(dns_range_allow(r, "::/0", NULL), 0);
+	for (size_t i = 0; i < LENGTH(listeners); i++) {
+		dns_address_parse(listeners[i].at, &a);
+		dns_range_listens(r, &a, listeners[i].port);
+	}
+	dns_address_parse("198.51.100.7", &a);
+	dns_range_own(r, &a);
+	dns_address_parse("2001:db8::7", &a);
+	dns_range_own(r, &a);
+	dns_address_parse(met[_i].address, &a);
+	ck_assert_msg(dns_range_is_ours(r, &a, met[_i].port) == met[_i].ours, "%s:%u",
+	    met[_i].address, met[_i].port);
+	ck_assert_int_eq(dns_range_is_ours(NULL, &a, met[_i].port), 0);
+	dns_range_free(&r);
+}
+END_TEST
+
 START_TEST(test_address)
 {
 	struct sockaddr_storage ss;
@@ -324,6 +365,7 @@ main(void)
 	tcase_add_test(t, test_name_parts);
 	tcase_add_loop_test(t, test_range, 0, LENGTH(ranges));
 	tcase_add_test(t, test_range_lists);
+	tcase_add_loop_test(t, test_range_ours, 0, LENGTH(met));
 	tcase_add_test(t, test_address);
 	tcase_add_test(t, test_tlsa_vectors);
 	tcase_add_test(t, test_tlsa_full);

@@ -188,16 +188,23 @@ START_TEST(international)
 	ck_assert(!made.utf8);
 	check_shape();
 	dsn.smtputf8 = 1;
+	dsn.sender = "s\xc3\xb8n@corp.example";
+	HOLDS("\r\nTo: <s\xc3\xb8n@corp.example>\r\n");
 	HOLDS("\r\nFinal-Recipient: utf-8; m\xc3\xb8x@rem\xc3\xb8te.example\r\n");
 	HOLDS("Content-Type: message/global-delivery-status\r\n");
 	HOLDS("Content-Type: message/global-headers\r\n");
+	HOLDS("multipart/report; report-type=global-delivery-status;\r\n");
 	ck_assert(made.utf8 && made.eightbit);
 	check_shape();
 	dsn.ret = MAIL_RET_FULL;
 	HOLDS("Content-Type: message/global\r\n");
-	rcpt.final = "b@dest.example";
+	/* Whose own address is ASCII may be at a server without SMTPUTF8. */
+	dsn.sender = "a@corp.example";
 	HOLDS("Content-Type: message/rfc822\r\n");
-	ck_assert(!made.utf8);
+	HOLDS("\r\nFinal-Recipient: utf-8; m\\x{F8}x@rem\\x{F8}te.example\r\n");
+	HOLDS("multipart/report; report-type=delivery-status;\r\n");
+	ck_assert(!made.utf8 && !made.eightbit);
+	check_shape();
 }
 END_TEST
 
@@ -207,8 +214,73 @@ START_TEST(eightbit_original)
 
 	dsn.original = eight;
 	dsn.original_len = sizeof eight - 1;
-	HOLDS("Content-Transfer-Encoding: 8bit\r\n");
+	/* A header alone goes through every server. */
+	HOLDS("Content-Type: text/rfc822-headers\r\n"
+	    "Content-Transfer-Encoding: quoted-printable\r\n\r\nSubject: =C3=A9\r\n");
+	ck_assert(!made.eightbit && !made.utf8);
+	check_shape();
+	dsn.smtputf8 = 1;
+	HOLDS("Content-Type: message/global-headers\r\n"
+	    "Content-Transfer-Encoding: quoted-printable\r\n");
+	ck_assert(!made.eightbit && !made.utf8);
+	dsn.ret = MAIL_RET_FULL;
+	HOLDS("Content-Type: message/global\r\nContent-Transfer-Encoding: 8bit\r\n");
 	ck_assert(made.eightbit && !made.utf8);
+	check_shape();
+	dsn.smtputf8 = 0;
+	HOLDS("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n");
+	ck_assert(made.eightbit);
+}
+END_TEST
+
+START_TEST(quoted_lines)
+{
+	struct buf text;
+
+	buf_init(&text);
+	buf_adds(&text, "Subject: a=b \t\r\nX: ");
+	for (int i = 0; i < 100; i++)
+		buf_adds(&text, "\xe2\x82\xac");
+	buf_adds(&text, "\r\n\r\n");
+	dsn.original = buf_str(&text);
+	dsn.original_len = buf_len(&text);
+	HOLDS("Subject: a=3Db =09\r\n");
+	for (const char *p = strstr(compose(), "a=3Db"), *q; (q = strstr(p, "\r\n")) != NULL;
+	    p = q + 2)
+		ck_assert_int_le(q - p, 76);
+	check_shape();
+	buf_fini(&text);
+}
+END_TEST
+
+static const struct {
+	const char *original, *id;
+} ids[] = {
+	{ "Message-ID: <1@a>\r\n\r\n", "<1@a>" },
+	{ "From: x\r\nmessage-id :\r\n <1@a> x\r\n\r\n", "<1@a>" },
+	{ "From: x\r\n\r\nMessage-ID: <1@a>\r\n", NULL },
+	{ "X: y\r\n Message-ID: <1@a>\r\n\r\n", NULL },
+	{ "Message-ID: 1@a\r\n\r\n", NULL },
+	{ "Message-ID: <1\r\n @a>\r\n\r\n", NULL },
+	{ "Message-ID: <1@a\r\n\r\n", NULL },
+	{ "Message-ID: <1@\xc3\xa9>\r\n\r\n", NULL },
+	{ "Message-ID:\r\n\r\n", NULL },
+	{ "Message-IDs: <1@a>\r\n\r\n", NULL },
+};
+
+START_TEST(references)
+{
+	char want[64];
+
+	dsn.original = ids[_i].original;
+	dsn.original_len = strlen(ids[_i].original);
+	if (ids[_i].id == NULL) {
+		LACKS("References");
+		return;
+	}
+	snprintf(want, sizeof want, "\r\nIn-Reply-To: %s\r\nReferences: %s\r\n", ids[_i].id,
+	    ids[_i].id);
+	HOLDS(want);
 	check_shape();
 }
 END_TEST
@@ -238,7 +310,8 @@ START_TEST(subjects)
 {
 	static const char *const want[MAIL_DSN__COUNT] = {
 		[MAIL_DSN_FAILED] = "failed", [MAIL_DSN_EXPIRED] = "failed",
-		[MAIL_DSN_DELAYED] = "delayed", [MAIL_DSN_DELIVERED] = "delivered",
+		[MAIL_DSN_DELAYED] = "delayed", [MAIL_DSN_HELD] = "delayed",
+		[MAIL_DSN_DELIVERED] = "delivered",
 		[MAIL_DSN_RELAYED] = "relayed",
 	};
 
@@ -246,7 +319,7 @@ START_TEST(subjects)
 	rcpt.action = (enum mail_dsn_action)_i;
 	if (_i == MAIL_DSN_FAILED || _i == MAIL_DSN_EXPIRED)
 		HOLDS("\r\nSubject: Undelivered mail");
-	else if (_i == MAIL_DSN_DELAYED)
+	else if (_i == MAIL_DSN_DELAYED || _i == MAIL_DSN_HELD)
 		HOLDS("\r\nSubject: Delayed mail");
 	else
 		HOLDS("\r\nSubject: Successful mail");
@@ -301,6 +374,8 @@ main(void)
 	tcase_add_loop_test(tc, actions, 0, LENGTH(statuses));
 	tcase_add_test(tc, international);
 	tcase_add_test(tc, eightbit_original);
+	tcase_add_test(tc, quoted_lines);
+	tcase_add_loop_test(tc, references, 0, LENGTH(ids));
 	tcase_add_loop_test(tc, injection, 0, 2);
 	tcase_add_loop_test(tc, subjects, 0, MAIL_DSN__COUNT);
 	tcase_add_test(tc, long_values);

@@ -2,7 +2,9 @@
 /* check_proc_fd: which descriptors live on. */
 #include "lib/proc/fd.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -104,9 +106,48 @@ raise_it(int unused)
 	NEED(proc_fd_raise_limit() == 512);
 }
 
+static void
+reserve_it(int unused)
+{
+	struct rlimit r = { .rlim_cur = 64, .rlim_max = 64 };
+
+	NEED(setrlimit(RLIMIT_NOFILE, &r) == 0);
+	NEED(proc_fd_reserved(64 - PROC_FD_RESERVE));
+	NEED(proc_fd_reserved(63));
+	NEED(!proc_fd_reserved(63 - PROC_FD_RESERVE));
+	NEED(!proc_fd_reserved(3));
+}
+
+START_TEST(keeps_a_reserve)
+{
+	ck_assert_int_eq(in_child(reserve_it, 0), 0);
+}
+END_TEST
+
 START_TEST(raises_the_limit)
 {
 	ck_assert_int_eq(in_child(raise_it, 0), 0);
+}
+END_TEST
+
+START_TEST(locks_once)
+{
+	char path[] = "/tmp/check_proc_fd.XXXXXX";
+	int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	fd = proc_fd_lock(path);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(proc_fd_lock(path), -1);
+	ck_assert_int_eq(errno, EWOULDBLOCK);
+	close(fd);
+	fd = proc_fd_lock(path);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	unlink(path);
+	ck_assert_int_eq(proc_fd_lock("/nonexistent/lock"), -1);
+	ck_assert_int_eq(errno, ENOENT);
 }
 END_TEST
 
@@ -123,6 +164,8 @@ main(void)
 	tcase_add_loop_test(tc, fills_the_standard_three, 0, 8);
 	tcase_add_test(tc, sets_and_clears_flags);
 	tcase_add_test(tc, raises_the_limit);
+	tcase_add_test(tc, keeps_a_reserve);
+	tcase_add_test(tc, locks_once);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);
 	srunner_free(sr);

@@ -166,6 +166,29 @@ START_TEST(crowded_halves_without_a_pause)
 }
 END_TEST
 
+/* 421 to the only connection there is: no matter how high the limit had grown. */
+START_TEST(refused_pauses_at_once)
+{
+	struct queue_backoff b;
+
+	queue_backoff_init(&b, 8, 20);
+	start(&b, 1);
+	queue_backoff_refused(&b, steps, 3, 0, MIDDLE);
+	ck_assert_uint_eq(b.failures, 1);
+	ck_assert_uint_eq(b.limit, 1);
+	ck_assert(!queue_backoff_may_start(&b, 4 * MIN));
+	ck_assert(queue_backoff_may_start(&b, 6 * MIN));
+	/* A connection is no sign of life yet: the next pause is longer. */
+	queue_backoff_started(&b);
+	queue_backoff_cancelled(&b);
+	ck_assert(queue_backoff_may_start(&b, 6 * MIN));
+	queue_backoff_started(&b);
+	queue_backoff_refused(&b, steps, 3, 6 * MIN, MIDDLE);
+	ck_assert_uint_eq(b.failures, 2);
+	ck_assert(!queue_backoff_may_start(&b, 20 * MIN));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -181,6 +204,7 @@ main(void)
 	tcase_add_test(c, one_probe_decides);
 	tcase_add_test(c, a_refused_message_says_it_lives);
 	tcase_add_test(c, crowded_halves_without_a_pause);
+	tcase_add_test(c, refused_pauses_at_once);
 	suite_add_tcase(s, c);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
