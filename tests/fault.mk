@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: ISC
 # The failing disk is linked into the tests that need it.
 
-$(B)/unit/check_store_fault: $(B)/tests/fault/vfs_shim.o $(B)/tests/fault/disk.o
+$(B)/unit/check_store_fault $(B)/unit/check_store_states: $(B)/tests/fault/vfs_shim.o $(B)/tests/fault/disk.o
 
 # What is put before the C library of a running daemon.
-FAULT_SO = $(B)/tests/fault/wall_clock.so
+FAULT_SO = $(B)/tests/fault/wall_clock.so $(B)/tests/fault/stuck_flush.so
 
 $(FAULT_SO): $(B)/tests/fault/%.so: tests/fault/%.c
 	@mkdir -p $(@D)

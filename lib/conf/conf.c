@@ -17,6 +17,7 @@ conf_new(void)
 	c->priv = must_calloc(1, sizeof *c->priv);
 	c->priv->rows.by_path = map_new();
 	c->priv->destinations = map_new();
+	c->priv->senders = map_new();
 	return c;
 }
 
@@ -35,6 +36,7 @@ conf_free(struct conf **cp)
 	}
 	map_free(&p->rows.by_path);
 	map_free(&p->destinations);
+	map_free(&p->senders);
 	free(p->rows.v);
 	conf_arena_fini(&p->arena);
 	free(p);

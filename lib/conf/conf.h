@@ -38,6 +38,7 @@ enum conf_profile { CONF_PROFILE_DEFAULT, CONF_PROFILE_STRICT, CONF_PROFILE_APPL
 enum conf_eod { CONF_EOD_STRICT, CONF_EOD_LENIENT };
 enum conf_route_tls { CONF_ROUTE_STARTTLS, CONF_ROUTE_IMPLICIT };
 enum conf_auth { CONF_AUTH_AUTO, CONF_AUTH_PLAIN, CONF_AUTH_LOGIN };
+enum conf_prefer { CONF_PREFER_IPV6, CONF_PREFER_IPV4, CONF_PREFER_ANY };
 /* The numbers that OpenSSL uses, so that they can be passed on. */
 enum conf_tls_version { CONF_TLS1_2 = 0x0303, CONF_TLS1_3 = 0x0304 };
 
@@ -56,6 +57,12 @@ struct conf_endpoint {
 	struct sockaddr_storage	 addr;
 	socklen_t		 len;
 	char			 text[64];
+};
+
+/* So many messages in so many ms; n = 0: no limit. */
+struct conf_rate {
+	uint32_t	n;
+	int64_t		per;
 };
 
 /* A next hop: "mx.example" or an address literal, "[192.0.2.1]", "[IPv6:2001:db8::1]". */
@@ -114,6 +121,29 @@ struct conf_destination {
 	const char		*username;
 	const char		*password_file;	/* its first line is the password */
 	enum conf_auth		 auth;
+	struct conf_addresses	 source;	/* at most one per family; none: as the sender has it */
+	int			 connections, messages_per_connection;
+	struct conf_rate	 rate;
+	struct conf_durations	 retry;		/* at least one; the last repeats */
+	int64_t			 max_age, max_age_tls;
+};
+
+/* Where the mail of some senders comes from. */
+struct conf_source {
+	char			 origin[128];
+	const char		*name;
+	struct conf_strings	 senders;	/* "a.example", ".a.example" */
+	struct conf_addresses	 addresses;	/* one, or one per family */
+	const char		*hostname;	/* in EHLO */
+};
+
+/* MX hosts that share limits. */
+struct conf_hosts_limit {
+	char			 origin[128];
+	const char		*name;
+	struct conf_strings	 hosts;		/* "mx.a.example", ".a.example", "*" */
+	int			 connections;
+	struct conf_rate	 rate;
 };
 
 struct conf_exception {
@@ -133,6 +163,7 @@ struct conf_private;
 struct conf {
 	const char	*hostname;
 	const char	*user, *policy_user;
+	int		 workers;
 	int64_t		 drain;
 	struct { struct conf_listen *v; size_t n; } listen;
 	struct { struct conf_client *v; size_t n; } clients;
@@ -153,10 +184,15 @@ struct conf {
 		struct conf_addresses	 source;	/* at most one per family */
 		int			 connections, connections_per_destination;
 		int			 messages_per_connection;
+		struct conf_rate	 rate, rate_per_destination;
 		int64_t			 idle, connect_timeout;
+		int64_t			 connect_timeout_ipv6, attempt_timeout;
+		enum conf_prefer	 prefer;
 		int64_t			 history;	/* 0: none is kept */
 	} delivery;
+	struct { struct conf_source *v; size_t n; } sources;
 	struct { struct conf_destination *v; size_t n; } destinations;
+	struct { struct conf_hosts_limit *v; size_t n; } hosts;
 	struct { struct conf_exception *v; size_t n; } exceptions;
 	struct {
 		const char		*directory, *allow_filesystem;
@@ -165,7 +201,7 @@ struct conf {
 		struct conf_durations	 retry;		/* at least one; the last repeats */
 	} queue;
 	struct {
-		struct conf_durations	 delay, delay_tls;	/* ages; none: no delay notices */
+		struct conf_durations	 delay, delay_tls, delay_held;	/* ages; none: no delay notices */
 		int			 per_sender;	/* an hour, 0 = no limit */
 		const char		*postmaster;	/* gets copies of failure notices */
 	} notices;
@@ -244,6 +280,12 @@ const struct conf_client *
 /* Exact name before the longest .suffix before "*", or NULL. Any case, no final dot. */
 const struct conf_destination *
 	 conf_destination_of(const struct conf *, const char *domain);
+/* The same for the domain of an envelope sender; NULL for the null sender, "". */
+const struct conf_source *
+	 conf_source_of(const struct conf *, const char *domain);
+/* The entry whose hosts describe this MX host best, or NULL. */
+const struct conf_hosts_limit *
+	 conf_hosts_of(const struct conf *, const char *host);
 /*
  * The exceptions that have not expired at wall_ms and may hold for this domain,
  * the closest first: by domain as above, those without domains last; of two

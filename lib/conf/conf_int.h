@@ -68,6 +68,7 @@ struct conf_private {
 	struct conf_arena	 arena;
 	struct conf_rows	 rows;
 	struct map		*destinations;	/* domain -> struct conf_destination */
+	struct map		*senders;	/* domain -> struct conf_source */
 	struct conf_carried	 files[CONF_FILES_MAX];
 	size_t			 nfiles;
 };
@@ -200,6 +201,7 @@ void	 conf_rules_exceptions(struct conf_load *);
 #define CONF_CLIENT_EXCEPTION	"tls-required-no:"	/* no name of the file holds a colon */
 void	 conf_exceptions_of_clients(struct conf_load *);	/* when all else is settled */
 void	 conf_rules_routes(struct conf_load *);
+void	 conf_rules_sources(struct conf_load *);
 void	 conf_system(struct conf_load *);
 /* check, fill_defaults, fill, rules. */
 void	 conf_settle(struct conf_load *);

@@ -52,6 +52,21 @@ default_list(struct conf_load *l, const struct conf_list *list)
 			    default_rows[i].text);
 }
 
+/* Element by element what the array at `from` holds. */
+static void
+default_copy(struct conf_load *l, const char *path, const struct conf_option *o, const char *from)
+{
+	char at[CONF_PATH_MAX];
+	const struct conf_row *row;
+
+	default_add(l, path, CONF_KIND_ARRAY, "");
+	for (unsigned i = 0; (row = conf_row_at(l->conf, "%s[%u]", from, i)) != NULL; i++) {
+		str_fmt(at, sizeof at, "%s[%u]", path, i);
+		if (!row->bad)
+			default_add(l, at, conf_types[o->type].kind, row->text);
+	}
+}
+
 /* "5m 15m" -> path[0], path[1]. */
 static void
 default_array(struct conf_load *l, const char *path, const struct conf_option *o)
@@ -103,6 +118,10 @@ default_option(struct conf_load *l, const char *path, const struct conf_option *
 			conf_error(&l->report, entry, "'%s' is missing (%s)", o->key, o->help);
 		return;
 	}
+	if (conf_types[o->type].array && text[0] == '=') {
+		default_copy(l, path, o, text + 1);
+		return;
+	}
 	if (conf_types[o->type].array) {
 		default_array(l, path, o);
 		return;
@@ -135,12 +154,11 @@ conf_fill_defaults(struct conf_load *l)
 {
 	for (size_t i = 0; i < conf_nlists; i++)
 		default_list(l, &conf_lists[i]);
-	for (size_t i = 0; i < conf_noptions; i++) {
-		const struct conf_option *o = &conf_options[i];
-
-		if (o->list == NULL)
-			default_option(l, o->path, o, NULL);
-		else
-			default_entries(l, o);
-	}
+	/* First those that entries take theirs from. */
+	for (size_t i = 0; i < conf_noptions; i++)
+		if (conf_options[i].list == NULL)
+			default_option(l, conf_options[i].path, &conf_options[i], NULL);
+	for (size_t i = 0; i < conf_noptions; i++)
+		if (conf_options[i].list != NULL)
+			default_entries(l, &conf_options[i]);
 }

@@ -63,24 +63,36 @@ conf_client_of(const struct conf *c, int family, const void *bytes)
 }
 
 /* Exact name, ".suffix" from the longest on, "*". */
-const struct conf_destination *
-conf_destination_of(const struct conf *c, const char *domain)
+static const void *
+closest(const struct map *patterns, const char *domain)
 {
-	const struct conf_destination *found;
+	const void *found;
 	char name[256];
 	const char *dot = name;
 
 	if (str_copy(name, domain, sizeof name) >= sizeof name)
-		return map_gets(c->priv->destinations, "*");
+		return map_gets(patterns, "*");
 	str_lower(name);
-	if ((found = map_gets(c->priv->destinations, name)) != NULL)
+	if ((found = map_gets(patterns, name)) != NULL)
 		return found;
 	while ((dot = strchr(dot, '.')) != NULL) {
-		if (dot != name && (found = map_gets(c->priv->destinations, dot)) != NULL)
+		if (dot != name && (found = map_gets(patterns, dot)) != NULL)
 			return found;
 		dot++;
 	}
-	return map_gets(c->priv->destinations, "*");
+	return map_gets(patterns, "*");
+}
+
+const struct conf_destination *
+conf_destination_of(const struct conf *c, const char *domain)
+{
+	return closest(c->priv->destinations, domain);
+}
+
+const struct conf_source *
+conf_source_of(const struct conf *c, const char *domain)
+{
+	return domain[0] == '\0' ? NULL : closest(c->priv->senders, domain);
 }
 
 /* How closely a pattern describes a domain: 0 not at all. */
@@ -94,6 +106,24 @@ pattern_fits(const char *pattern, const char *domain)
 	if (pattern[0] == '.')
 		return len > n && str_eq_nocase(domain + len - n, pattern) ? 1 + n : 0;
 	return str_eq_nocase(pattern, domain) ? 1000 : 0;
+}
+
+const struct conf_hosts_limit *
+conf_hosts_of(const struct conf *c, const char *host)
+{
+	const struct conf_hosts_limit *best = NULL;
+	size_t most = 0, fits;
+
+	for (size_t i = 0; i < c->hosts.n; i++) {
+		for (size_t k = 0; k < c->hosts.v[i].hosts.n; k++) {
+			fits = pattern_fits(c->hosts.v[i].hosts.v[k], host);
+			if (fits > most) {
+				most = fits;
+				best = &c->hosts.v[i];
+			}
+		}
+	}
+	return best;
 }
 
 /*

@@ -125,7 +125,6 @@ rules_clients(struct conf_load *l)
 static void
 rules_delivery(struct conf_load *l)
 {
-	const struct conf_addresses *source = &l->conf->delivery.source;
 	struct conf_row *row;
 
 	if ((row = ROW(l, "delivery.require")) != NULL && l->conf->delivery.require == CONF_ENCRYPT)
@@ -133,13 +132,6 @@ rules_delivery(struct conf_load *l)
 	if ((row = ROW(l, "delivery.mode")) != NULL && l->conf->delivery.mode == CONF_MONITOR)
 		conf_warning(&l->report, row,
 		    "MONITOR MODE: nothing is enforced, mail may go out in clear");
-	for (size_t i = 0; i < source->n; i++)
-		for (size_t k = 0; k < i; k++)
-			if ((row = ROW(l, "delivery.source[%zu]", i)) != NULL &&
-			    source->v[i].family == source->v[k].family)
-				conf_error(&l->report, row, "\"%s\" is a second %s address; "
-				    "at most one of each kind is possible", row->text,
-				    source->v[i].family == AF_INET ? "IPv4" : "IPv6");
 	row = ROW(l, "delivery.connections_per_destination");
 	if (row != NULL && l->conf->delivery.connections > 0 &&
 	    l->conf->delivery.connections_per_destination > l->conf->delivery.connections)
@@ -161,6 +153,8 @@ rules_destination(struct conf_load *l, size_t i, struct map *seen)
 		if (row_good(row) != NULL)
 			map_puts(l->conf->priv->destinations, e->domains.v[k], e);
 	}
+	str_fmt(path, sizeof path, "destinations[%zu].retry", i);
+	rule_not_empty(l, e->retry.n, path, "name at least one wait");
 	/* RULES P02: only an exception lowers. */
 	row = ROW(l, "destinations[%zu].require", i);
 	if (row != NULL && ROW(l, "delivery.require") != NULL &&
@@ -172,6 +166,26 @@ rules_destination(struct conf_load *l, size_t i, struct map *seen)
 	if (row != NULL && e->mode == CONF_MONITOR && l->conf->delivery.mode != CONF_MONITOR)
 		conf_warning(&l->report, row,
 		    "MONITOR MODE: nothing is enforced for these domains, mail may go out in clear");
+}
+
+static void
+rules_hosts(struct conf_load *l)
+{
+	struct map *names = map_new(), *hosts = map_new();
+	char path[64];
+
+	for (size_t i = 0; i < l->conf->hosts.n; i++) {
+		const struct conf_hosts_limit *e = &l->conf->hosts.v[i];
+
+		rule_unique(l, names, e->name, strlen(e->name), ROW(l, "hosts[%zu].name", i));
+		str_fmt(path, sizeof path, "hosts[%zu].hosts", i);
+		rule_not_empty(l, e->hosts.n, path, "name at least one host");
+		for (size_t k = 0; k < e->hosts.n; k++)
+			rule_unique(l, hosts, e->hosts.v[k], strlen(e->hosts.v[k]),
+			    ROW(l, "%s[%zu]", path, k));
+	}
+	map_free(&names);
+	map_free(&hosts);
 }
 
 static void
@@ -239,7 +253,9 @@ conf_rules(struct conf_load *l)
 	for (size_t i = 0; i < l->conf->destinations.n; i++)
 		rules_destination(l, i, seen);
 	conf_rules_routes(l);
+	conf_rules_sources(l);
 	conf_rules_exceptions(l);
+	rules_hosts(l);
 	rules_spool(l);
 	rules_notices(l);
 	map_free(&seen);

@@ -245,6 +245,23 @@ conf_parse_size(char *text, void *to, char *say, size_t cap)
 	return 0;
 }
 
+/* "" and "0": no limit. */
+int
+conf_parse_rate(char *text, void *to, char *say, size_t cap)
+{
+	struct conf_rate rate = { 0, 0 };
+	uint64_t n = 0;
+
+	if (text[0] != '\0' && strcmp(text, "0") != 0 && num_rate(text, &n, &rate.per) == -1)
+		return conf_say_not(say, cap, text,
+		    "a rate; write a number by s, m, h or d, such as \"100/s\", or \"0\"");
+	if (n > 1000000)
+		return conf_say_not(say, cap, text, "a rate below a million at a time");
+	rate.n = (uint32_t)n;
+	memcpy(to, &rate, sizeof rate);
+	return 0;
+}
+
 /* As libconfig has read it, which takes no other words. */
 int
 conf_parse_flag(char *text, void *to, char *say, size_t cap)

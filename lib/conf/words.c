@@ -31,6 +31,10 @@ const struct conf_word conf_words_auth[] = {
 	{ "auto", CONF_AUTH_AUTO }, { "plain", CONF_AUTH_PLAIN }, { "login", CONF_AUTH_LOGIN },
 	{ NULL, 0 },
 };
+const struct conf_word conf_words_prefer[] = {
+	{ "ipv6", CONF_PREFER_IPV6 }, { "ipv4", CONF_PREFER_IPV4 }, { "any", CONF_PREFER_ANY },
+	{ NULL, 0 },
+};
 const struct conf_word conf_words_profile[] = {
 	{ "default", CONF_PROFILE_DEFAULT }, { "strict", CONF_PROFILE_STRICT },
 	{ "appliance", CONF_PROFILE_APPLIANCE }, { NULL, 0 },

@@ -146,7 +146,7 @@ get_host(struct buf_reader *r, const struct plan_evidence *e, struct plan_host *
 
 	get_host_name(r, e, h->name);
 	buf_get_u16(r, &h->preference);
-	ipc_enum_get(r, PLAN_ADDRESSES_FOUND, &v);
+	ipc_enum_get(r, PLAN_ADDRESSES_OURS, &v);
 	h->addresses_state = (enum plan_addresses)v;
 	ipc_enum_get(r, 1, &secure);
 	h->addresses_secure = (int)secure;

@@ -17,13 +17,14 @@
 
 #define IPC_PARENT_MAX	(32u << 20)	/* a packed configuration with its files */
 #define IPC_POLICY_MAX	(1u << 20)	/* evidence of one destination */
+#define IPC_WORKERS_MAX	64		/* smtp processes of one relay */
 
 /* parent <-> child. */
 enum ipc_parent {
-	IPC_CONFIG = 1,		/* down: conf_pack; the first frame, later a reload */
+	IPC_CONFIG = 1,		/* down: conf_pack; before all that follows, later a reload */
 	IPC_LISTENER,		/* down, fd: u32 index into listen[] */
 	IPC_CONTROL,		/* down, fd: the listening control socket */
-	IPC_PEER,		/* down, fd: a channel to the other role */
+	IPC_PEER,		/* down, fd: u32 worker; a channel to the other role */
 	IPC_START,		/* down: everything has been handed over */
 	IPC_PING,		/* down */
 	IPC_STOP,		/* down: u64 ms of grace */
@@ -31,6 +32,8 @@ enum ipc_parent {
 	IPC_READY,		/* up */
 	IPC_PONG,		/* up */
 	IPC_STATUS,		/* up: a line for the service manager */
+	IPC_WORKER,		/* down, perhaps fd: u32 number, u32 of how many; before IPC_CONFIG */
+	IPC_SIBLING,		/* down, fd: u32 worker; a channel between worker 0 and another */
 	IPC_PARENT__COUNT
 };
 

@@ -48,8 +48,17 @@ answer_give(struct answer *a)
 	case ANSWER_DESTS:
 		a->dested(a->arg, &a->why, a->dests, a->n);
 		break;
+	case ANSWER_WOKEN:
+		a->woken(a->arg, &a->why, a->n);
+		break;
 	case ANSWER_NOTES:
 		a->noted(a->arg, &a->why, a->notes, a->n);
+		break;
+	case ANSWER_AGED:
+		a->aged(a->arg, &a->why, a->messages, a->n, a->number ? &a->mark : NULL, a->next_due);
+		break;
+	case ANSWER_HELD:
+		a->held(a->arg, &a->why, a->counts[0], a->counts[1]);
 		break;
 	}
 	free(a->messages);
@@ -104,6 +113,7 @@ memory_rcpt_copy(struct store_rcpt *to, const struct store_rcpt *from)
 	to->orcpt = dup_or_null(from->orcpt);
 	to->notify = dup_or_null(from->notify);
 	to->last = dup_or_null(from->last);
+	to->reason = dup_or_null(from->reason);
 }
 
 struct store_message *
@@ -212,6 +222,17 @@ memory_put(struct store *st, struct store_message *m, struct store_spool *spool,
 		m->body = memory_file_body(m);
 }
 
+static void
+memory_put_noted(struct store *st, struct store_message *m, struct store_spool *spool,
+    const char *key, const char *value, store_done_fn *done, void *arg)
+{
+	int there = memory_find(memory_self(st), m->id) != NULL;
+
+	memory_put(st, m, spool, done, arg);
+	if (!there)
+		memory_note_set(memory_self(st), key, value);
+}
+
 static int
 rcpt_settle(struct store_message *m, const struct store_settle_rcpt *f)
 {
@@ -232,6 +253,8 @@ rcpt_settle(struct store_message *m, const struct store_settle_rcpt *f)
 		r->warned = f->warned;
 		free(r->last);
 		r->last = dup_or_null(f->last);
+		free(r->reason);
+		r->reason = dup_or_null(f->reason);
 		return 0;
 	}
 	return 0;
@@ -307,10 +330,10 @@ memory_spool_abort(struct store_spool **spp)
 	event_active(sp->owner->turn, EV_TIMEOUT, 0);
 }
 
-static int
-memory_has_space(struct store *st)
+static enum why_reason
+memory_refuses(struct store *st)
 {
-	return 1;
+	return WHY_NONE;
 }
 
 static void
@@ -334,19 +357,23 @@ memory_close(struct store **sp)
 
 static const struct store_ops memory_ops = {
 	.put = memory_put,
+	.put_noted = memory_put_noted,
 	.settle = memory_settle,
 	.load = memory_load,
+	.aged = memory_aged,
+	.held = memory_held,
 	.fetch = memory_fetch,
 	.list = memory_list,
 	.body = memory_body,
 	.read = memory_read,
 	.dests = memory_dests,
+	.wake = memory_wake,
 	.note_put = memory_note_put,
 	.notes = memory_notes,
 	.spool_new = memory_spool_new,
 	.spool_append = memory_spool_append,
 	.spool_abort = memory_spool_abort,
-	.has_space = memory_has_space,
+	.refuses = memory_refuses,
 	.close = memory_close,
 };
 

@@ -7,7 +7,7 @@
 #include "lib/store/store.h"
 
 enum answer_kind { ANSWER_DONE, ANSWER_SETTLED, ANSWER_LOADED, ANSWER_BODY, ANSWER_CHUNK, ANSWER_DESTS,
-	ANSWER_NOTES };
+	ANSWER_NOTES, ANSWER_WOKEN, ANSWER_AGED, ANSWER_HELD };
 
 /* A result on its way back through the loop. */
 struct answer {
@@ -21,7 +21,12 @@ struct answer {
 	store_body_fn		*bodied;
 	store_chunk_fn		*chunked;
 	store_dests_fn		*dested;
+	store_woken_fn		*woken;
 	store_notes_fn		*noted;
+	store_aged_fn		*aged;
+	store_held_fn		*held;
+	struct store_mark	 mark;
+	uint64_t		 counts[2];
 	struct store_spool	*spool;		/* no call if aborted meanwhile */
 	int			 number;	/* gone, more */
 	int64_t			 next_due;
@@ -70,17 +75,23 @@ struct store_body *memory_file_body(const struct store_message *);
 
 void	memory_load(struct store *, const char *dest, int64_t due, size_t max, const int64_t *skip,
 	    size_t nskip, store_load_fn *, void *arg);
+void	memory_aged(struct store *, const char *dest, int64_t due, size_t max,
+	    const struct store_mark *, store_aged_fn *, void *arg);
+void	memory_held(struct store *, uint64_t before, store_held_fn *, void *arg);
 void	memory_fetch(struct store *, uint64_t message, store_load_fn *, void *arg);
 void	memory_list(struct store *, uint64_t after, size_t max, store_load_fn *, void *arg);
 void	memory_body(struct store *, uint64_t message, store_body_fn *, void *arg);
 void	memory_read(struct store *, struct store_body *, uint64_t offset, size_t n,
 	    store_chunk_fn *, void *arg);
 void	memory_dests(struct store *, store_dests_fn *, void *arg);
+void	memory_wake(struct store *, const char *dest, const char *const *reasons, size_t n,
+	    int64_t now, store_woken_fn *, void *arg);
 
 /* memory_note.c */
 void	memory_note_put(struct store *, const char *key, const char *value, store_done_fn *,
 	    void *arg);
 void	memory_notes(struct store *, const char *prefix, store_notes_fn *, void *arg);
+void	memory_note_set(struct memory_store *, const char *key, const char *value);
 void	memory_note_fini(struct memory_store *);
 
 #endif

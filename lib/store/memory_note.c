@@ -40,21 +40,27 @@ insert(struct memory_store *s, size_t at, const char *key, const char *value)
 }
 
 void
-memory_note_put(struct store *st, const char *key, const char *value, store_done_fn *done,
-    void *arg)
+memory_note_set(struct memory_store *s, const char *key, const char *value)
 {
-	struct memory_store *s = memory_self(st);
-	struct answer *a = memory_answer(s, ANSWER_DONE, arg);
 	int there;
 	size_t at = place(s, key, &there);
 
 	MUST(*key != '\0' && strlen(key) <= STORE_NOTE_KEY_MAX);
 	MUST(value == NULL || strlen(value) <= STORE_NOTE_MAX);
-	a->done = done;
 	if (there)
 		drop(s, at);
 	if (value != NULL)
 		insert(s, at, key, value);
+}
+
+void
+memory_note_put(struct store *st, const char *key, const char *value, store_done_fn *done,
+    void *arg)
+{
+	struct memory_store *s = memory_self(st);
+
+	memory_answer(s, ANSWER_DONE, arg)->done = done;
+	memory_note_set(s, key, value);
 }
 
 static char *

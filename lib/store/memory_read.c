@@ -16,15 +16,52 @@ add(struct answer *a, struct store_message *m)
 struct pick {
 	struct store_message	*m;
 	struct store_rcpt	*r;
+	uint64_t		 share, client;
+	size_t			 turn;		/* of the share, then of the client */
 };
 
-static int
-compare_picks(const void *x, const void *y)
-{
-	const struct store_rcpt *a = ((const struct pick *)x)->r, *b = ((const struct pick *)y)->r;
+#define ORDER(a, b)	(((a) > (b)) - ((a) < (b)))
 
-	return a->due != b->due ? (a->due > b->due) - (a->due < b->due) :
-	    (a->id > b->id) - (a->id < b->id);
+static int
+by_share(const void *x, const void *y)
+{
+	const struct pick *a = x, *b = y;
+	int c = ORDER(a->share, b->share);
+
+	c = c != 0 ? c : ORDER(a->r->due, b->r->due);
+	return c != 0 ? c : ORDER(a->r->id, b->r->id);
+}
+
+static int
+by_client(const void *x, const void *y)
+{
+	const struct pick *a = x, *b = y;
+	int c = ORDER(a->client, b->client);
+
+	c = c != 0 ? c : ORDER(a->turn, b->turn);
+	return c != 0 ? c : ORDER(a->share, b->share);
+}
+
+static int
+by_turn(const void *x, const void *y)
+{
+	const struct pick *a = x, *b = y;
+	int c = ORDER(a->turn, b->turn);
+
+	return c != 0 ? c : ORDER(a->client, b->client);
+}
+
+/* As sqlite_share.c does it, but for who begins: the lowest number. */
+static void
+take_turns(struct pick *p, size_t n)
+{
+	qsort(p, n, sizeof *p, by_share);
+	for (size_t i = 1; i < n; i++)
+		p[i].turn = p[i].share == p[i - 1].share ? p[i - 1].turn + 1 : 0;
+	qsort(p, n, sizeof *p, by_client);
+	for (size_t i = 0; i < n; i++)
+		p[i].turn = i > 0 && p[i].client == p[i - 1].client ? p[i - 1].turn + 1 : 0;
+	qsort(p, n, sizeof *p, by_turn);
 }
 
 static int
@@ -37,7 +74,8 @@ in(const int64_t *ids, size_t n, int64_t id)
 }
 
 static struct pick *
-pick_dest(struct memory_store *s, const char *dest, const int64_t *skip, size_t nskip, size_t *n)
+pick_dest(struct memory_store *s, const char *dest, int64_t due, const int64_t *skip, size_t nskip,
+    size_t *n, int64_t *next_due)
 {
 	struct pick *picks = NULL;
 
@@ -49,11 +87,16 @@ pick_dest(struct memory_store *s, const char *dest, const int64_t *skip, size_t 
 			if (r->state != STORE_DUE || strcmp(r->dest, dest) != 0 ||
 			    in(skip, nskip, r->id))
 				continue;
+			if (r->due > due) {
+				*next_due = *next_due == 0 || r->due < *next_due ? r->due : *next_due;
+				continue;
+			}
 			picks = must_realloc(picks, *n + 1, sizeof *picks);
-			picks[(*n)++] = (struct pick){ s->messages[i], r };
+			picks[(*n)++] = (struct pick){ .m = s->messages[i], .r = r,
+			    .share = s->messages[i]->flow >> 24, .client = s->messages[i]->flow >> 32 };
 		}
 	if (*n > 1)
-		qsort(picks, *n, sizeof *picks, compare_picks);
+		take_turns(picks, *n);
 	return picks;
 }
 
@@ -91,12 +134,13 @@ memory_load(struct store *st, const char *dest, int64_t due, size_t max, const i
 	size_t n, i;
 
 	a->loaded = loaded;
-	picks = pick_dest(s, dest, skip, nskip, &n);
-	for (i = 0; i < n && i < max && picks[i].r->due <= due; i++)
+	picks = pick_dest(s, dest, due, skip, nskip, &n, &a->next_due);
+	for (i = 0; i < n && i < max; i++)
 		add_pick(a, &picks[i]);
-	if (i < n) {
-		a->number = picks[i].r->due <= due;
-		a->next_due = picks[i].r->due;
+	for (; i < n; i++) {
+		a->number = 1;
+		a->next_due = a->next_due == 0 || picks[i].r->due < a->next_due ? picks[i].r->due :
+		    a->next_due;
 	}
 	free(picks);
 }
@@ -221,4 +265,33 @@ memory_dests(struct store *st, store_dests_fn *dested, void *arg)
 				d->due = r->due;
 		}
 	own_names(a);
+}
+
+static int
+waits_for(const struct store_rcpt *r, const char *const *reasons, size_t n)
+{
+	for (size_t i = 0; r->reason != NULL && i < n; i++)
+		if (strcmp(r->reason, reasons[i]) == 0)
+			return 1;
+	return 0;
+}
+
+void
+memory_wake(struct store *st, const char *dest, const char *const *reasons, size_t n, int64_t now,
+    store_woken_fn *woken, void *arg)
+{
+	struct memory_store *s = memory_self(st);
+	struct answer *a = memory_answer(s, ANSWER_WOKEN, arg);
+
+	a->woken = woken;
+	for (size_t i = 0; i < s->n; i++)
+		for (size_t j = 0; j < s->messages[i]->nrcpts; j++) {
+			struct store_rcpt *r = &s->messages[i]->rcpts[j];
+
+			if (r->state != STORE_DUE || r->due <= now || !waits_for(r, reasons, n) ||
+			    (dest != NULL && strcmp(r->dest, dest) != 0))
+				continue;
+			r->due = now;
+			a->n++;
+		}
 }

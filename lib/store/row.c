@@ -49,6 +49,8 @@ static const struct column rcpt_columns[ROW_R__COUNT] = {
 	[ROW_R_ORCPT] = { "orcpt", ROW_TEXT, 0, TEXT_MAX, 1 },
 	[ROW_R_NOTIFY] = { "notify", ROW_TEXT, 0, TEXT_MAX, 1 },
 	[ROW_R_LAST] = { "last", ROW_TEXT, 0, ROW_LAST_MAX, 1 },
+	[ROW_R_FLOW] = { "flow", ROW_INT, INT64_MIN, INT64_MAX, 0 },
+	[ROW_R_REASON] = { "reason", ROW_TEXT, 0, ROW_REASON_MAX, 1 },
 };
 
 /* ---- checksum: FNV-1a, 64 bits; lengths are part of it ---- */
@@ -191,13 +193,14 @@ row_message_get(const struct row_cell c[ROW_M__COUNT], struct store_message **ou
 }
 
 int
-row_rcpt_get(const struct row_cell c[ROW_R__COUNT], uint64_t *message, struct store_rcpt *r,
-    struct why *why)
+row_rcpt_get(const struct row_cell c[ROW_R__COUNT], uint64_t *message, uint64_t *flow,
+    struct store_rcpt *r, struct why *why)
 {
 	memset(r, 0, sizeof *r);
 	if (cells_check(c, rcpt_columns, ROW_R__COUNT, "recipient", why) == -1)
 		return -1;
 	*message = (uint64_t)c[ROW_R_MESSAGE].num;
+	*flow = (uint64_t)c[ROW_R_FLOW].num;
 	r->id = c[ROW_R_ID].num;
 	r->state = (enum store_rcpt_state)c[ROW_R_STATE].num;
 	r->due = c[ROW_R_DUE].num;
@@ -208,6 +211,7 @@ row_rcpt_get(const struct row_cell c[ROW_R__COUNT], uint64_t *message, struct st
 	r->orcpt = cell_dup(&c[ROW_R_ORCPT]);
 	r->notify = cell_dup(&c[ROW_R_NOTIFY]);
 	r->last = cell_dup(&c[ROW_R_LAST]);
+	r->reason = cell_dup(&c[ROW_R_REASON]);
 	if (row_rcpt_sum(*message, r) == c[ROW_R_SUM].num)
 		return 0;
 	store_rcpt_fini(r);

@@ -17,6 +17,7 @@
 #define ROW_RCPTS_MAX	1000000		/* recipients of one message */
 #define ROW_DEST_MAX	1024
 #define ROW_LAST_MAX	4096
+#define ROW_REASON_MAX	64
 
 enum row_type { ROW_INT, ROW_TEXT, ROW_BLOB, ROW_NULL, ROW_OTHER };
 
@@ -35,7 +36,8 @@ enum row_message_column {
 };
 enum row_rcpt_column {
 	ROW_R_ID, ROW_R_MESSAGE, ROW_R_STATE, ROW_R_DUE, ROW_R_TRIES, ROW_R_WARNED, ROW_R_SUM,
-	ROW_R_DEST, ROW_R_ADDRESS, ROW_R_ORCPT, ROW_R_NOTIFY, ROW_R_LAST, ROW_R__COUNT
+	ROW_R_DEST, ROW_R_ADDRESS, ROW_R_ORCPT, ROW_R_NOTIFY, ROW_R_LAST, ROW_R_FLOW, ROW_R_REASON,
+	ROW_R__COUNT
 };
 
 enum row_place { ROW_INLINE, ROW_FILE, ROW_PLACE__COUNT };
@@ -53,11 +55,11 @@ struct row_where {
 int64_t	row_message_sum(const struct store_message *, const struct row_where *);
 int64_t	row_rcpt_sum(uint64_t message, const struct store_rcpt *);
 
-/* 0, or -1 with CORRUPT in *why and nothing allocated. */
+/* 0, or -1 with CORRUPT in *why and nothing allocated. The flow is the message's. */
 int	row_message_get(const struct row_cell[ROW_M__COUNT], struct store_message **,
 	    struct row_where *, struct why *);
-int	row_rcpt_get(const struct row_cell[ROW_R__COUNT], uint64_t *message, struct store_rcpt *,
-	    struct why *);
+int	row_rcpt_get(const struct row_cell[ROW_R__COUNT], uint64_t *message, uint64_t *flow,
+	    struct store_rcpt *, struct why *);
 /* Is it a text of min..max bytes without NUL? */
 int	row_text_ok(const struct row_cell *, size_t min, size_t max);
 

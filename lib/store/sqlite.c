@@ -19,6 +19,7 @@
 #include "lib/base/bug.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
+#include "lib/store/flight.h"
 #include "lib/store/io.h"
 #include "lib/store/sqlite_int.h"
 
@@ -131,6 +132,7 @@ store_free(struct sqlite_store *s)
 		free(op);
 	}
 	store_hash_free(&s->hash);
+	store_flight_close(&s->pub.flight);
 	free(s->unlinks);
 	free(s->bad);
 	(void)pthread_cond_destroy(&s->some);
@@ -166,6 +168,17 @@ store_alloc(const struct store_param *p)
 	return s;
 }
 
+/* Mail goes without it, too: a crash may repeat some then. */
+static void
+open_flight(struct sqlite_store *s, const char *dir)
+{
+	struct why why = { 0 };
+
+	s->pub.flight = store_flight_open(dir, &why);
+	if (s->pub.flight == NULL)
+		log_warning("queue: no journal of outgoing mail: %s", why.text);
+}
+
 struct store *
 store_sqlite_open(const struct store_param *p, struct why *why)
 {
@@ -176,6 +189,7 @@ store_sqlite_open(const struct store_param *p, struct why *why)
 		log_info("SQLite %s is older than 3.51.3: safe here, with one connection only",
 		    sqlite3_libversion());
 	if (prepare_dir(s, p, why) == 0 && store_db_open(&s->db, p->directory, why) == 0) {
+		open_flight(s, p->directory);
 		if (connect_loop(s, p->base, why) == 0 && start_thread(s) == 0)
 			return &s->pub;
 		store_db_close(&s->db);

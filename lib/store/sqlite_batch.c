@@ -28,8 +28,11 @@ static const struct op_class {
 	[OP_ABORT] = { store_run_abort, 0, 0 },
 	[OP_SWEEP] = { store_run_sweep, 1, 1 },
 	[OP_REPORT] = { store_run_report, 0, 0 },
+	[OP_WAKE] = { store_run_wake, 1, 1 },
 	[OP_NOTE] = { store_run_note, 1, 1 },
 	[OP_NOTES] = { store_run_notes, 1, 1 },
+	[OP_AGED] = { store_run_aged, 1, 1 },
+	[OP_HELD] = { store_run_held, 1, 1 },
 };
 
 /* ---- the state of the database ---- */
@@ -65,6 +68,14 @@ is_stopping(void *arg)
 	return s->stopping;
 }
 
+/* What clients hear meanwhile (D4). */
+static void
+say_broken(struct sqlite_store *s, const struct why *why)
+{
+	atomic_store(&s->broken,
+	    why->reason == WHY_LOCAL_SPACE ? WHY_LOCAL_SPACE : WHY_LOCAL_STORAGE);
+}
+
 static int
 recover(struct sqlite_store *s)
 {
@@ -73,7 +84,10 @@ recover(struct sqlite_store *s)
 
 	rc = store_db_recover(&s->db, is_stopping, s, &why);
 	s->recovered_at = clock_mono_ms();
-	atomic_store(&s->broken, rc != 0);
+	if (rc == 0)
+		atomic_store(&s->broken, WHY_NONE);
+	else
+		say_broken(s, &why);
 	if (rc == 0)
 		store_thread_report(s, "queue: database reopened and checked");
 	else if (s->recoveries++ % REPORT_EVERY == 0)
@@ -112,7 +126,7 @@ static void
 broken(struct sqlite_store *s, const struct why *why)
 {
 	store_thread_report(s, "queue: %s", why->text);
-	atomic_store(&s->broken, 1);
+	say_broken(s, why);
 	fail_waiting_puts(s, why);
 	s->nunlinks = 0;
 	if (why->reason == WHY_LOCAL_SPACE)
@@ -324,6 +338,9 @@ store_batch_run(struct sqlite_store *s, struct store_op_list *list)
 	if (r == RUN_DAMAGED)
 		r = run_singly(s, list, &why);
 	if (r == RUN_BROKEN) {
+		/* Nobody who waits takes silence for success. */
+		if (!why_is_set(&why))
+			(void)why_set(&why, WHY_LOCAL_STORAGE, "queue.db: failed");
 		broken(s, &why);
 		fail_unfinished(s, list, &again, &why);
 	}

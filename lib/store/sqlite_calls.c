@@ -29,19 +29,51 @@ answer_broken(struct sqlite_store *s, struct store_op *op)
 }
 
 static void
-sqlite_put(struct store *st, struct store_message *m, struct store_spool *spool,
-    store_done_fn *done, void *arg)
+sqlite_put_noted(struct store *st, struct store_message *m, struct store_spool *spool,
+    const char *key, const char *value, store_done_fn *done, void *arg)
 {
 	struct store_op *op = store_op_new(self(st), OP_PUT, arg);
 
 	MUST(spool != NULL || (m->body != NULL && (m->body->data != NULL || m->body->size == 0)));
 	op->u.put.msg = m;
 	op->u.put.spool = spool;
+	if (key != NULL) {
+		MUST(*key != '\0' && strlen(key) <= STORE_NOTE_KEY_MAX &&
+		    strlen(value) <= STORE_NOTE_MAX);
+		op->u.put.key = must_strdup(key);
+		op->u.put.value = must_strdup(value);
+	}
 	op->u.put.done = done;
 	if (spool == NULL && atomic_load(&self(st)->broken))
 		answer_broken(self(st), op);
 	else
 		store_op_submit(self(st), op);
+}
+
+static void
+sqlite_put(struct store *st, struct store_message *m, struct store_spool *spool,
+    store_done_fn *done, void *arg)
+{
+	sqlite_put_noted(st, m, spool, NULL, NULL, done, arg);
+}
+
+static size_t
+text_size(const char *s, size_t max)
+{
+	return s == NULL ? 0 : strnlen(s, max) + 1;
+}
+
+/* Moves *s to the room at `to`, which is zero; returns what is behind it. */
+static char *
+text_move(char *to, const char **s, size_t max)
+{
+	size_t n = text_size(*s, max);
+
+	if (n == 0)
+		return to;
+	memcpy(to, *s, n - 1);
+	*s = to;
+	return to + n;
 }
 
 /* One allocation for the rows and their texts. */
@@ -53,20 +85,14 @@ copy_fates(const struct store_settlement *se)
 	char *text;
 
 	for (size_t i = 0; i < se->nrcpts; i++)
-		if (se->rcpts[i].last != NULL)
-			bytes += strnlen(se->rcpts[i].last, ROW_LAST_MAX) + 1;
+		bytes += text_size(se->rcpts[i].last, ROW_LAST_MAX) +
+		    text_size(se->rcpts[i].reason, ROW_REASON_MAX);
 	copy = must_calloc(1, bytes + 1);
 	text = (char *)(copy + se->nrcpts);
 	for (size_t i = 0; i < se->nrcpts; i++) {
-		size_t n;
-
 		copy[i] = se->rcpts[i];
-		if (copy[i].last == NULL)
-			continue;
-		n = strnlen(copy[i].last, ROW_LAST_MAX);
-		memcpy(text, copy[i].last, n);
-		copy[i].last = text;
-		text += n + 1;
+		text = text_move(text, &copy[i].last, ROW_LAST_MAX);
+		text = text_move(text, &copy[i].reason, ROW_REASON_MAX);
 	}
 	return copy;
 }
@@ -203,41 +229,53 @@ sqlite_spool_abort(struct store_spool **spp)
 	store_op_submit(store_spool_owner(sp), op);
 }
 
-/* Asked for every MAIL; the file system is asked at most once a second. */
 static int
-sqlite_has_space(struct store *st)
+has_space(struct sqlite_store *s)
 {
-	struct sqlite_store *s = self(st);
-	int64_t now = clock_mono_ms();
 	uint64_t bytes, inodes;
 
-	if (atomic_load(&s->broken))
-		return 0;
-	if (s->space_asked != 0 && now - s->space_asked < 1000)
-		return s->space_ok;
-	s->space_asked = now;
 	if (store_space_free(s->spool_dir, &bytes, &inodes) == -1)
-		return s->space_ok = 0;
+		return 0;
 	/* Free pages inside queue.db serve as well, but the WAL needs room of its own. */
-	s->space_ok = inodes >= s->min_free_inodes && bytes >= s->min_free_bytes / 2 &&
+	return inodes >= s->min_free_inodes && bytes >= s->min_free_bytes / 2 &&
 	    bytes + (uint64_t)atomic_load(&s->free_in_db) >= s->min_free_bytes;
-	return s->space_ok;
+}
+
+/* Asked for every MAIL; the file system is asked at most once a second. */
+static enum why_reason
+sqlite_refuses(struct store *st)
+{
+	struct sqlite_store *s = self(st);
+	enum why_reason broken = (enum why_reason)atomic_load(&s->broken);
+	int64_t now = clock_mono_ms();
+
+	if (broken != WHY_NONE)
+		return broken;
+	if (s->space_asked == 0 || now - s->space_asked >= 1000) {
+		s->space_asked = now;
+		s->space_ok = has_space(s);
+	}
+	return s->space_ok ? WHY_NONE : WHY_LOCAL_SPACE;
 }
 
 const struct store_ops store_sqlite_ops = {
 	.put = sqlite_put,
+	.put_noted = sqlite_put_noted,
 	.settle = sqlite_settle,
 	.load = sqlite_load,
+	.aged = store_aged,
+	.held = store_held,
 	.fetch = sqlite_fetch,
 	.list = sqlite_list,
 	.body = sqlite_body,
 	.read = sqlite_read,
 	.dests = sqlite_dests,
+	.wake = store_wake,
 	.note_put = store_note_put,
 	.notes = store_notes,
 	.spool_new = sqlite_spool_new,
 	.spool_append = sqlite_spool_append,
 	.spool_abort = sqlite_spool_abort,
-	.has_space = sqlite_has_space,
+	.refuses = sqlite_refuses,
 	.close = store_sqlite_close,
 };

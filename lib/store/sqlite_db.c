@@ -28,6 +28,7 @@ enum store_run
 store_db_error(struct store_db *db, int rc, struct why *why, const char *doing)
 {
 	const char *text = db->conn != NULL ? sqlite3_errmsg(db->conn) : sqlite3_errstr(rc);
+	int e;
 
 	switch (rc & 0xff) {
 	case SQLITE_FULL:
@@ -35,6 +36,12 @@ store_db_error(struct store_db *db, int rc, struct why *why, const char *doing)
 		return RUN_BROKEN;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
+		/* Whether it is damaged shows when it is read again, from a new connection. */
+		e = db->conn != NULL ? store_schema_unread(db->conn) : 0;
+		if (e != 0) {
+			(void)why_set(why, WHY_LOCAL_STORAGE, "queue.db: %s: %s", doing, strerror(e));
+			return RUN_BROKEN;
+		}
 		(void)why_set(why, WHY_CORRUPT, "queue.db: %s: %s", doing, text);
 		return RUN_DAMAGED;
 	case SQLITE_CONSTRAINT:
@@ -197,6 +204,14 @@ drop(struct store_db *db)
 	db->writing = 0;
 }
 
+/* errno, of this file. */
+static int
+file_error(struct why *why, const char *path)
+{
+	return why_set(why, errno == ENOSPC || errno == EDQUOT ? WHY_LOCAL_SPACE :
+	    WHY_LOCAL_STORAGE, "%s: %s", path, strerror(errno));
+}
+
 /* Its own creation, so that mode and directory entry are ours to decide. */
 static int
 create_file(struct store_db *db, struct why *why)
@@ -206,7 +221,7 @@ create_file(struct store_db *db, struct why *why)
 
 	fd = io->open(db->path, O_RDWR | O_CREAT, 0600);
 	if (fd == -1 || io->close(fd) == -1 || io->sync_dir(db->dir) == -1)
-		return why_set(why, WHY_LOCAL_STORAGE, "%s: %s", db->path, strerror(errno));
+		return file_error(why, db->path);
 	return 0;
 }
 
@@ -300,16 +315,14 @@ cut_wal(struct store_db *db, struct why *why)
 		if (io->close(fd) == -1)
 			rc = -1;
 	}
-	if (rc == -1)
-		(void)why_set(why, WHY_LOCAL_STORAGE, "%s: %s", path, strerror(errno));
-	return rc;
+	return rc == -1 ? file_error(why, path) : 0;
 }
 
 static int
 quick_check(struct store_db *db, int (*busy)(void *), void *arg, struct why *why)
 {
 	sqlite3_stmt *st = NULL;
-	int rc, ok;
+	int rc, ok, e;
 
 	sqlite3_progress_handler(db->conn, 20000, busy, arg);
 	rc = sqlite3_prepare_v2(db->conn, "PRAGMA quick_check(1)", -1, &st, NULL);
@@ -318,7 +331,10 @@ quick_check(struct store_db *db, int (*busy)(void *), void *arg, struct why *why
 	    memcmp(sqlite3_column_text(st, 0), "ok", 2) == 0;
 	(void)sqlite3_finalize(st);
 	sqlite3_progress_handler(db->conn, 0, NULL, NULL);
-	return ok ? 0 : why_set(why, WHY_CORRUPT, "queue.db did not pass quick_check");
+	e = ok ? 0 : store_schema_unread(db->conn);
+	return ok ? 0 : e != 0 ?
+	    why_set(why, WHY_LOCAL_STORAGE, "queue.db: quick_check: %s", strerror(e)) :
+	    why_set(why, WHY_CORRUPT, "queue.db did not pass quick_check");
 }
 
 int

@@ -73,7 +73,8 @@ int64_t		 store_db_free_bytes(struct store_db *);
 
 enum store_op_kind {
 	OP_PUT, OP_SETTLE, OP_LOAD, OP_FETCH, OP_LIST, OP_BODY, OP_READ, OP_DESTS, OP_APPEND,
-	OP_ABORT, OP_SWEEP, OP_REPORT, OP_NOTE, OP_NOTES, OP__COUNT
+	OP_ABORT, OP_SWEEP, OP_REPORT, OP_WAKE, OP_NOTE, OP_NOTES,
+	OP_AGED, OP_HELD, OP__COUNT
 };
 
 struct store_op {
@@ -88,6 +89,7 @@ struct store_op {
 		struct {
 			struct store_message	*msg;
 			struct store_spool	*spool;	/* ours; NULL if in memory */
+			char			*key, *value;	/* of a note that comes with it, or NULL */
 			struct row_where	 where;
 			store_done_fn		*done;
 		} put;
@@ -100,7 +102,7 @@ struct store_op {
 			int			 gone;
 			store_settled_fn	*done;
 		} settle;
-		struct {			/* LOAD, FETCH, LIST */
+		struct {			/* LOAD, FETCH, LIST, AGED */
 			char			*dest;
 			uint64_t		 message;
 			int64_t			 due;
@@ -112,7 +114,13 @@ struct store_op {
 			int			 more;
 			int64_t			 next_due;
 			store_load_fn		*done;
+			struct store_mark	 from, mark;	/* AGED */
+			store_aged_fn		*aged;
 		} load;
+		struct {
+			uint64_t		 before, all, older;
+			store_held_fn		*done;
+		} held;
 		struct {
 			uint64_t		 message;
 			struct store_body	*found;
@@ -144,6 +152,16 @@ struct store_op {
 		struct {
 			struct store_sweep	*sweep;
 		} sweep;
+		struct {
+			char			*dest;		/* NULL: all */
+			char			*texts;
+			const char		**reasons;	/* into texts */
+			size_t			 nreasons;
+			int64_t			 now;
+			struct store_wake	*at;		/* where it stands between slices */
+			uint64_t		 woken;
+			store_woken_fn		*done;
+		} wake;
 		struct {
 			char			*key, *value;	/* NULL: removed */
 			store_done_fn		*done;
@@ -185,7 +203,7 @@ struct sqlite_store {
 	char			 spool_dir[STORE_PATH_MAX];
 	int			 lock_fd;
 	/* one side writes, both read */
-	_Atomic int		 broken;
+	_Atomic int		 broken;	/* enum why_reason: the database is closed for it */
 	_Atomic int64_t		 free_in_db;
 	/* store thread */
 	struct store_db		 db;
@@ -215,9 +233,31 @@ enum store_run	store_run_abort(struct sqlite_store *, struct store_op *);
 enum store_run	store_run_sweep(struct sqlite_store *, struct store_op *);
 enum store_run	store_run_report(struct sqlite_store *, struct store_op *);
 
+/* sqlite_share.c: the rows that a load is about, at most max, in the order in which they are due
+ * in turn; *ids is malloc'd. Sets more and next_due. */
+enum store_run	store_share_scan(struct sqlite_store *, struct store_op *, int64_t **ids, size_t *n);
+
+/* sqlite_aged.c */
+enum store_run	store_run_aged(struct sqlite_store *, struct store_op *);
+enum store_run	store_run_held(struct sqlite_store *, struct store_op *);
+void		store_aged_deliver(struct store_op *);
+void		store_held_deliver(struct store_op *);
+void		store_aged(struct store *, const char *dest, int64_t due, size_t max,
+		    const struct store_mark *, store_aged_fn *, void *arg);
+void		store_held(struct store *, uint64_t before, store_held_fn *, void *arg);
+
+/* sqlite_wake.c */
+enum store_run	store_run_wake(struct sqlite_store *, struct store_op *);
+void		store_wake_free(struct store_wake **);
+void		store_wake_deliver(struct store_op *);
+void		store_wake(struct store *, const char *dest, const char *const *reasons, size_t n,
+		    int64_t now, store_woken_fn *, void *arg);
+
 /* sqlite_note.c */
 enum store_run	store_run_note(struct sqlite_store *, struct store_op *);
 enum store_run	store_run_notes(struct sqlite_store *, struct store_op *);
+enum store_run	store_note_write(struct sqlite_store *, const char *key, const char *value,
+		    struct why *);
 void		store_note_reset(struct store_op *);	/* of OP_NOTES */
 void		store_note_deliver(struct store_op *);
 void		store_notes_deliver(struct store_op *);

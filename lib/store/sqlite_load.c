@@ -60,8 +60,8 @@ message_read(struct sqlite_store *s, uint64_t id, struct store_message **m, stru
 }
 
 static int
-rcpt_read(struct sqlite_store *s, int64_t id, uint64_t *message, struct store_rcpt *r,
-    struct why *why)
+rcpt_read(struct sqlite_store *s, int64_t id, uint64_t *message, uint64_t *flow,
+    struct store_rcpt *r, struct why *why)
 {
 	struct row_cell cells[ROW_R__COUNT];
 	sqlite3_stmt *st = s->db.stmt[SQL_RCPT_GET];
@@ -71,7 +71,7 @@ rcpt_read(struct sqlite_store *s, int64_t id, uint64_t *message, struct store_rc
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
 		store_db_cells(st, cells, ROW_R__COUNT);
-		found = row_rcpt_get(cells, message, r, why) == -1;
+		found = row_rcpt_get(cells, message, flow, r, why) == -1;
 	} else if (rc == SQLITE_DONE)
 		(void)why_set(why, WHY_CORRUPT, "recipient row is missing");
 	else
@@ -80,27 +80,22 @@ rcpt_read(struct sqlite_store *s, int64_t id, uint64_t *message, struct store_rc
 	return found;
 }
 
-static int
-is_bad(const struct sqlite_store *s, int64_t id)
-{
-	for (size_t i = 0; i < s->nbad; i++)
-		if (s->bad[i] == id)
-			return 1;
-	return 0;
-}
-
 /*
  * Not even held, because the page does not let itself be written: remembered
  * until the next start. The caller's transaction is spoiled, it runs again.
  */
 static enum store_run
-set_aside(struct sqlite_store *s, uint64_t message, int64_t rcpt, struct why *why)
+set_aside(struct sqlite_store *s, struct store_op *op, uint64_t message, int64_t rcpt,
+    const struct why *why)
 {
 	enum store_run r;
 
+	op->why = *why;		/* said of the whole if it ends here: never nothing */
 	if (why->reason != WHY_CORRUPT)
 		return RUN_BROKEN;
 	r = store_quarantine(s, message, NULL, rcpt, why->text);
+	if (r == RUN_DONE)
+		why_clear(&op->why);
 	if (r != RUN_DAMAGED || s->nbad == BAD_MAX)
 		return r;
 	s->bad = grow(s->bad, s->nbad, sizeof *s->bad);
@@ -109,48 +104,6 @@ set_aside(struct sqlite_store *s, uint64_t message, int64_t rcpt, struct why *wh
 }
 
 /* ---- load: a window of one destination ---- */
-
-struct pick {
-	int64_t	*ids;
-	size_t	 n;
-};
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	const int64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* From the index alone: which rows, and when the next one after them is due. */
-static enum store_run
-scan_due(struct sqlite_store *s, struct store_op *op, struct pick *pick)
-{
-	sqlite3_stmt *st = s->db.stmt[SQL_DUE_SCAN];
-	enum store_run r = RUN_DONE;
-	int rc;
-
-	store_db_bind_text(st, 1, op->u.load.dest);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		int64_t id = sqlite3_column_int64(st, 0), due = sqlite3_column_int64(st, 1);
-
-		if ((op->u.load.nskip > 0 && bsearch(&id, op->u.load.skip, op->u.load.nskip,
-		    sizeof id, compare_ids) != NULL) || is_bad(s, id))
-			continue;
-		if (pick->n == op->u.load.max || due > op->u.load.due) {
-			op->u.load.more = due <= op->u.load.due;
-			op->u.load.next_due = due;
-			break;
-		}
-		pick->ids = grow(pick->ids, pick->n, sizeof *pick->ids);
-		pick->ids[pick->n++] = id;
-	}
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		r = store_db_error(&s->db, rc, &op->why, "load");
-	(void)sqlite3_reset(st);
-	return r;
-}
 
 static struct store_message *
 find_loaded(struct store_op *op, uint64_t id)
@@ -168,20 +121,21 @@ load_one(struct sqlite_store *s, struct store_op *op, int64_t id)
 	struct store_rcpt rcpt;
 	struct store_message *m;
 	struct row_where w;
-	uint64_t message = 0;
+	uint64_t message = 0, flow = 0;
 
-	if (rcpt_read(s, id, &message, &rcpt, &why) != 0)
-		return set_aside(s, 0, id, &why);
+	if (rcpt_read(s, id, &message, &flow, &rcpt, &why) != 0)
+		return set_aside(s, op, 0, id, &why);
 	if (strcmp(rcpt.dest, op->u.load.dest) != 0 || rcpt.state != STORE_DUE) {
 		store_rcpt_fini(&rcpt);
 		(void)why_set(&why, WHY_CORRUPT, "recipient row and index differ");
-		return set_aside(s, message, id, &why);
+		return set_aside(s, op, message, id, &why);
 	}
 	if ((m = find_loaded(op, message)) == NULL) {
 		if (message_read(s, message, &m, &w, &why) != 0) {
 			store_rcpt_fini(&rcpt);
-			return set_aside(s, message, id, &why);
+			return set_aside(s, op, message, id, &why);
 		}
+		m->flow = flow;
 		found_add(op, m);
 	}
 	rcpt_add(m, &rcpt);
@@ -199,13 +153,14 @@ compare_rcpts(const void *a, const void *b)
 enum store_run
 store_run_load(struct sqlite_store *s, struct store_op *op)
 {
-	struct pick pick = { 0 };
 	enum store_run r;
+	int64_t *ids;
+	size_t n;
 
-	r = scan_due(s, op, &pick);
-	for (size_t i = 0; i < pick.n && r == RUN_DONE; i++)
-		r = load_one(s, op, pick.ids[i]);
-	free(pick.ids);
+	r = store_share_scan(s, op, &ids, &n);
+	for (size_t i = 0; i < n && r == RUN_DONE; i++)
+		r = load_one(s, op, ids[i]);
+	free(ids);
 	/* Recipients stand in the order of the envelope, whatever their due times. */
 	for (size_t i = 0; i < op->u.load.nfound && r == RUN_DONE; i++)
 		qsort(op->u.load.found[i]->rcpts, op->u.load.found[i]->nrcpts,
@@ -223,7 +178,7 @@ load_rcpts(struct sqlite_store *s, struct store_message *m, const struct row_whe
 	sqlite3_stmt *st = s->db.stmt[SQL_RCPT_RANGE];
 	struct store_rcpt rcpt;
 	struct why bad = { 0 };
-	uint64_t message;
+	uint64_t message, flow;
 	int rc;
 
 	(void)sqlite3_bind_int64(st, 1, w->first);
@@ -232,8 +187,10 @@ load_rcpts(struct sqlite_store *s, struct store_message *m, const struct row_whe
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		store_db_cells(st, cells, ROW_R__COUNT);
 		/* Damaged ones are held when their turn comes; a list only leaves them out. */
-		if (row_rcpt_get(cells, &message, &rcpt, &bad) == 0)
-			rcpt_add(m, &rcpt);
+		if (row_rcpt_get(cells, &message, &flow, &rcpt, &bad) == -1)
+			continue;
+		m->flow = flow;
+		rcpt_add(m, &rcpt);
 	}
 	(void)sqlite3_reset(st);
 	return rc == SQLITE_DONE ? RUN_DONE : store_db_error(&s->db, rc, why, "recipient rows");

@@ -9,18 +9,24 @@
 /* ---- on the store thread ---- */
 
 enum store_run
-store_run_note(struct sqlite_store *s, struct store_op *op)
+store_note_write(struct sqlite_store *s, const char *key, const char *value, struct why *why)
 {
-	enum store_sql id = op->u.note.value != NULL ? SQL_NOTE_PUT : SQL_NOTE_DROP;
+	enum store_sql id = value != NULL ? SQL_NOTE_PUT : SQL_NOTE_DROP;
 	sqlite3_stmt *st = s->db.stmt[id];
 	enum store_run r;
 
-	if ((r = store_db_begin(&s->db, &op->why)) != RUN_DONE)
+	if ((r = store_db_begin(&s->db, why)) != RUN_DONE)
 		return r;
-	store_db_bind_text(st, 1, op->u.note.key);
-	if (op->u.note.value != NULL)
-		store_db_bind_text(st, 2, op->u.note.value);
-	return store_db_run(&s->db, id, &op->why, NULL);
+	store_db_bind_text(st, 1, key);
+	if (value != NULL)
+		store_db_bind_text(st, 2, value);
+	return store_db_run(&s->db, id, why, NULL);
+}
+
+enum store_run
+store_run_note(struct sqlite_store *s, struct store_op *op)
+{
+	return store_note_write(s, op->u.note.key, op->u.note.value, &op->why);
 }
 
 /* Keys and values one behind the other; the pointers are set when it moves no more. */

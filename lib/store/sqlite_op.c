@@ -85,6 +85,7 @@ store_op_reset(struct store_op *op)
 	case OP_LOAD:
 	case OP_FETCH:
 	case OP_LIST:
+	case OP_AGED:
 		free_found(op);
 		break;
 	case OP_BODY:
@@ -101,6 +102,10 @@ store_op_reset(struct store_op *op)
 	case OP_SETTLE:
 		op->u.settle.gone = 0;
 		break;
+	case OP_WAKE:
+		store_wake_free(&op->u.wake.at);
+		op->u.wake.woken = 0;
+		break;
 	case OP_NOTES:
 		store_note_reset(op);
 		break;
@@ -111,6 +116,7 @@ store_op_reset(struct store_op *op)
 	case OP_ABORT:
 	case OP_SWEEP:
 	case OP_REPORT:
+	case OP_HELD:
 	case OP__COUNT:
 		break;
 	}
@@ -125,6 +131,8 @@ deliver_put(struct store_op *op)
 	char *none = NULL;
 
 	store_spool_free(&op->u.put.spool);
+	free(op->u.put.key);
+	free(op->u.put.value);
 	if (op->why.reason == WHY_NONE && m->body == NULL) {
 		m->body = store_body_new(&none, m->size);
 		m->body->file = m->id;
@@ -206,7 +214,8 @@ static void (*const deliver[OP__COUNT])(struct store_op *) = {
 	[OP_FETCH] = deliver_load, [OP_LIST] = deliver_load, [OP_BODY] = deliver_body,
 	[OP_READ] = deliver_read, [OP_DESTS] = deliver_dests, [OP_APPEND] = deliver_append,
 	[OP_NOTE] = store_note_deliver, [OP_NOTES] = store_notes_deliver,
-	[OP_ABORT] = deliver_abort, [OP_SWEEP] = deliver_sweep, [OP_REPORT] = deliver_report,
+	[OP_AGED] = store_aged_deliver, [OP_HELD] = store_held_deliver,
+	[OP_WAKE] = store_wake_deliver, [OP_ABORT] = deliver_abort, [OP_SWEEP] = deliver_sweep, [OP_REPORT] = deliver_report,
 };
 
 void

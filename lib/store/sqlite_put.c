@@ -31,6 +31,7 @@ storable(const struct store_message *m, struct why *why)
 		    *r->dest == '\0' || too_long(r->address, TEXT_MAX) ||
 		    too_long(r->dest, ROW_DEST_MAX) || too_long(r->orcpt, TEXT_MAX) ||
 		    too_long(r->notify, TEXT_MAX) || too_long(r->last, ROW_LAST_MAX) ||
+		    too_long(r->reason, ROW_REASON_MAX) ||
 		    r->due < 0 || r->warned < 0;
 	}
 	return bad ? why_set(why, WHY_LOCAL_STORAGE, "the envelope does not fit a queue row") : 0;
@@ -87,22 +88,25 @@ put_message(struct store_db *db, const struct store_message *m, const struct row
 }
 
 static enum store_run
-put_rcpt(struct store_db *db, uint64_t message, const struct store_rcpt *r, struct why *why)
+put_rcpt(struct store_db *db, const struct store_message *m, const struct store_rcpt *r,
+    struct why *why)
 {
 	sqlite3_stmt *st = db->stmt[SQL_RCPT_PUT];
 
 	(void)sqlite3_bind_int64(st, 1, r->id);
-	(void)sqlite3_bind_int64(st, 2, (int64_t)message);
+	(void)sqlite3_bind_int64(st, 2, (int64_t)m->id);
 	(void)sqlite3_bind_int64(st, 3, r->state);
 	(void)sqlite3_bind_int64(st, 4, r->due);
 	(void)sqlite3_bind_int64(st, 5, r->tries);
 	(void)sqlite3_bind_int64(st, 6, r->warned);
-	(void)sqlite3_bind_int64(st, 7, row_rcpt_sum(message, r));
+	(void)sqlite3_bind_int64(st, 7, row_rcpt_sum(m->id, r));
 	store_db_bind_text(st, 8, r->dest);
 	store_db_bind_text(st, 9, r->address);
 	store_db_bind_text(st, 10, r->orcpt);
 	store_db_bind_text(st, 11, r->notify);
 	store_db_bind_text(st, 12, r->last);
+	(void)sqlite3_bind_int64(st, 13, (int64_t)m->flow);
+	store_db_bind_text(st, 14, r->reason);
 	return store_db_run(db, SQL_RCPT_PUT, why, NULL);
 }
 
@@ -124,7 +128,7 @@ store_put_rows(struct sqlite_store *s, struct store_message *m, struct row_where
 	db->next_rcpt += w->count;
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		m->rcpts[i].id = w->first + (int64_t)i;
-		if ((r = put_rcpt(db, m->id, &m->rcpts[i], why)) != RUN_DONE)
+		if ((r = put_rcpt(db, m, &m->rcpts[i], why)) != RUN_DONE)
 			return r;
 	}
 	return RUN_DONE;
@@ -153,6 +157,21 @@ body_place(struct sqlite_store *s, struct store_op *op)
 	return store_spool_finish(op->u.put.spool, m->id, w->digest, &m->size, &op->why);
 }
 
+/* The file of a message that is there would be written over, and go with this one's failure. */
+static enum store_run
+is_known(struct sqlite_store *s, uint64_t message, int *known, struct why *why)
+{
+	sqlite3_stmt *st = s->db.stmt[SQL_MESSAGE_WHERE];
+	int rc;
+
+	(void)sqlite3_bind_int64(st, 1, (int64_t)message);
+	rc = sqlite3_step(st);
+	(void)sqlite3_reset(st);
+	*known = rc == SQLITE_ROW;
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? RUN_DONE :
+	    store_db_error(&s->db, rc, why, "put");
+}
+
 enum store_run
 store_run_put(struct sqlite_store *s, struct store_op *op)
 {
@@ -160,9 +179,20 @@ store_run_put(struct sqlite_store *s, struct store_op *op)
 	enum store_run r;
 	int existing = 0;
 
-	if (storable(m, &op->why) == -1 || body_place(s, op) == -1)
+	if (storable(m, &op->why) == -1)
+		return RUN_DONE;
+	if ((op->u.put.spool != NULL || m->body->size > STORE_INLINE_MAX) &&
+	    (r = is_known(s, m->id, &existing, &op->why)) != RUN_DONE)
+		return r;
+	if (existing) {
+		(void)why_set(&op->why, WHY_LOCAL_STORAGE, "queue id is in use already");
+		return RUN_DONE;
+	}
+	if (body_place(s, op) == -1)
 		return RUN_DONE;
 	r = store_put_rows(s, m, &op->u.put.where, &op->why, &existing);
+	if (r == RUN_DONE && !existing && op->u.put.key != NULL)
+		r = store_note_write(s, op->u.put.key, op->u.put.value, &op->why);
 	if (r == RUN_DONE && existing)
 		(void)why_set(&op->why, WHY_LOCAL_STORAGE, "queue id is in use already");
 	else if (r == RUN_DONE && m->body != NULL)

@@ -2,6 +2,7 @@
 /* sqlite_schema: pragmas read back (D14), tables, versions (O9). */
 #include "lib/store/sqlite_schema.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "lib/base/list.h"
@@ -29,6 +30,13 @@ static const struct {
 #define NOTE_TABLE	"CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
 
 /*
+ * A share (sqlite_share.c) is a client and 8 bits of the sender: senders as such may be as many
+ * as messages, and each share costs the scan of a destination a seek.
+ */
+#define DUE_INDEX	"CREATE INDEX recipient_due ON recipient(dest, flow >> 24, due)" \
+			" WHERE state = 0;"
+
+/*
  * Recipients of one message have consecutive ids, which the message row names:
  * that saves an index over recipients. recipient_due alone answers "which
  * destinations are there" and "what is due", without touching a row; held
@@ -47,30 +55,65 @@ static const char tables[] =
     " id INTEGER PRIMARY KEY, message INTEGER NOT NULL, state INTEGER NOT NULL,"
     " due INTEGER NOT NULL, tries INTEGER NOT NULL, warned INTEGER NOT NULL,"
     " sum INTEGER NOT NULL, dest TEXT NOT NULL, address TEXT NOT NULL,"
-    " orcpt TEXT, notify TEXT, last TEXT) STRICT;"
-    "CREATE INDEX recipient_due ON recipient(dest, due) WHERE state = 0;"
+    " orcpt TEXT, notify TEXT, last TEXT, flow INTEGER NOT NULL DEFAULT 0,"
+    " reason TEXT) STRICT;"
+    DUE_INDEX
     "CREATE TABLE counter (id INTEGER PRIMARY KEY, next INTEGER NOT NULL) STRICT;"
     "INSERT INTO counter VALUES (1, 1);"
     "PRAGMA application_id = 1917614436;"
     NOTE_TABLE
-    "PRAGMA user_version = 2;"
+    "PRAGMA user_version = 3;"
     "COMMIT;";
+
+/* Held ones by the time at which they are looked at next. Not part of the schema: who does not
+ * know it keeps it up to date all the same. */
+static const char held_index[] =
+    "CREATE INDEX IF NOT EXISTS recipient_held ON recipient(due, message) WHERE state = 1";
 
 /* From version i + 1 to the next. */
 static const char *const migrations[] = {
 	"BEGIN;" NOTE_TABLE "PRAGMA user_version = 2; COMMIT;",
+	/* What is there already has no client: it is one flow, in the order of its due times. */
+	"BEGIN; ALTER TABLE recipient ADD COLUMN flow INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE recipient ADD COLUMN reason TEXT;"
+	"DROP INDEX recipient_due;" DUE_INDEX "PRAGMA user_version = 3; COMMIT;",
 };
 
 _Static_assert(STORE_APPLICATION_ID == 1917614436, "as in the text above");
 _Static_assert(STORE_PAGE_SIZE == 4096, "as in the table above");
-_Static_assert(STORE_SCHEMA_VERSION == 2, "as in the text above");
+_Static_assert(STORE_SCHEMA_VERSION == 3, "as in the text above");
 _Static_assert(LENGTH(migrations) == STORE_SCHEMA_VERSION - 1, "a step from every version");
+
+static int
+unread(sqlite3_file *f)
+{
+	int e = 0;
+
+	if (f == NULL || f->pMethods == NULL ||
+	    f->pMethods->xFileControl(f, SQLITE_FCNTL_LAST_ERRNO, &e) != SQLITE_OK)
+		return 0;
+	return e == EIO || e == ENXIO || e == ERANGE ? e : 0;	/* as in SQLite's unixRead */
+}
+
+int
+store_schema_unread(sqlite3 *conn)
+{
+	sqlite3_file *db = NULL, *wal = NULL;
+	int e;
+
+	(void)sqlite3_file_control(conn, "main", SQLITE_FCNTL_FILE_POINTER, &db);
+	(void)sqlite3_file_control(conn, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	e = unread(db);
+	return e != 0 ? e : unread(wal);
+}
 
 static int
 fail(sqlite3 *conn, struct why *why, const char *doing)
 {
-	int rc = sqlite3_errcode(conn) & 0xff;
+	int rc = sqlite3_errcode(conn) & 0xff, e = store_schema_unread(conn);
 
+	if (e != 0)
+		return why_set(why, WHY_LOCAL_STORAGE, "queue.db: %s: %s", doing, strerror(e));
 	return why_set(why, rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? WHY_CORRUPT :
 	    rc == SQLITE_FULL ? WHY_LOCAL_SPACE : WHY_LOCAL_STORAGE, "queue.db: %s: %s", doing,
 	    sqlite3_errmsg(conn));
@@ -169,10 +212,12 @@ store_schema_prepare(sqlite3 *conn, struct why *why)
 		return fail(conn, why, "page size");
 	if ((ours = identify(conn, why)) == -1 || set_pragmas(conn, why) == -1)
 		return -1;
-	if (ours)
-		return migrate(conn, ours, why);
-	if (sqlite3_exec(conn, tables, NULL, NULL, NULL) != SQLITE_OK)
+	if (ours && migrate(conn, ours, why) == -1)
+		return -1;
+	if (!ours && sqlite3_exec(conn, tables, NULL, NULL, NULL) != SQLITE_OK)
 		return fail(conn, why, "create");
+	if (sqlite3_exec(conn, held_index, NULL, NULL, NULL) != SQLITE_OK)
+		return fail(conn, why, "index of what is held");
 	return 0;
 }
 

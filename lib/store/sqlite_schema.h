@@ -9,7 +9,7 @@
 #include "lib/base/why.h"
 
 #define STORE_PAGE_SIZE		4096	/* measured: cheapest for 4 KiB bodies */
-#define STORE_SCHEMA_VERSION	2	/* PRAGMA user_version */
+#define STORE_SCHEMA_VERSION	3	/* PRAGMA user_version */
 #define STORE_APPLICATION_ID	0x724c7964	/* "rLyd" */
 
 /* Sets and reads back every pragma; makes the tables in an empty file, brings an older
@@ -17,5 +17,11 @@
 int	store_schema_prepare(sqlite3 *, struct why *);
 /* The first recipient id that no row bears and none was ever promised. */
 int	store_schema_next_rcpt(sqlite3 *, int64_t *, struct why *);
+
+/*
+ * SQLite says "malformed" of a page that the disk did not give (EIO). The errno of the last
+ * read that failed since this connection was opened, if it was of that kind; 0 if none was.
+ */
+int	store_schema_unread(sqlite3 *);
 
 #endif

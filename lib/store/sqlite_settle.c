@@ -23,8 +23,9 @@ rcpt_move(struct store_db *db, uint64_t message, const struct store_settle_rcpt 
 	(void)sqlite3_bind_int64(st, 3, r->tries);
 	(void)sqlite3_bind_int64(st, 4, r->warned < 0 ? 0 : r->warned);
 	store_db_bind_text(st, 5, r->last);
-	(void)sqlite3_bind_int64(st, 6, r->id);
-	(void)sqlite3_bind_int64(st, 7, (int64_t)message);
+	store_db_bind_text(st, 6, r->reason);
+	(void)sqlite3_bind_int64(st, 7, r->id);
+	(void)sqlite3_bind_int64(st, 8, (int64_t)message);
 	return store_db_run(db, SQL_RCPT_MOVE, why, NULL);
 }
 

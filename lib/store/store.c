@@ -49,6 +49,7 @@ store_rcpt_fini(struct store_rcpt *r)
 	free(r->orcpt);
 	free(r->notify);
 	free(r->last);
+	free(r->reason);
 }
 
 void

@@ -22,6 +22,7 @@
 
 struct event_base;
 struct store;
+struct store_flight;
 
 /*
  * A body: immutable bytes, counted references (owners: the message that
@@ -52,6 +53,7 @@ struct store_rcpt {
 	uint32_t		 tries;
 	int64_t			 warned;	/* Unix ms of the last delay notice, 0 none */
 	char			*last;		/* last reason, one line, NULL if none */
+	char			*reason;	/* its token (why.def), NULL if none */
 };
 
 struct store_message {
@@ -60,6 +62,7 @@ struct store_message {
 	char			*client;	/* "name[ip]" for the log, NULL if local */
 	char			*client_name;	/* clients[].name, NULL if local */
 	char			*envid, *ret;	/* RFC 3461, NULL if none */
+	uint64_t		 flow;		/* who sent it (queue/flow.h), 0 = local; for fairness only */
 	int64_t			 created;	/* Unix ms */
 	int			 eightbit, utf8, requiretls;	/* 0 or 1 */
 	struct store_body	*body;		/* one reference; NULL in a loaded window entry */
@@ -79,6 +82,7 @@ struct store_settle_rcpt {
 	uint32_t	 tries;
 	int64_t		 warned;
 	const char	*last;		/* copied */
+	const char	*reason;	/* token of a deferral, NULL if none; copied */
 };
 struct store_settlement {
 	uint64_t			 message;
@@ -88,6 +92,12 @@ struct store_settlement {
 	struct store_message		**notices;
 	size_t				 nnotices;
 };
+
+/* Where a look through the queue stands. */
+struct store_mark {
+	int64_t		 share, due, id;	/* share: of held ones the message */
+};
+#define STORE_MARK_START	((struct store_mark){ .share = INT64_MIN, .due = INT64_MIN })
 
 /* One destination's queue as the index knows it. */
 struct store_dest {
@@ -116,9 +126,15 @@ typedef void store_done_fn(void *arg, const struct why *);
 /* gone: messages whose last recipient went with this settlement (0 or 1). */
 typedef void store_settled_fn(void *arg, const struct why *, int gone);
 /* Loaded messages (bodies not loaded); the callback owns the messages, the array is borrowed.
- * load: more = rows due by then are left; next_due = earliest due of those not returned (0 none). */
+ * load: more = rows due by then are left; next_due = earliest due of those not returned, or
+ * when it is worth asking again (0 none; if there is more, of one of them). */
 typedef void store_load_fn(void *arg, const struct why *, struct store_message **, size_t n,
     int more, int64_t next_due);
+/* As store_load_fn. behind: where to go on, NULL: that was all. */
+typedef void store_aged_fn(void *arg, const struct why *, struct store_message **, size_t n,
+    const struct store_mark *behind, int64_t next_due);
+typedef void store_held_fn(void *arg, const struct why *, uint64_t all, uint64_t older);
+typedef void store_woken_fn(void *arg, const struct why *, uint64_t recipients);
 typedef void store_body_fn(void *arg, const struct why *, struct store_body *);	/* reference is the callee's */
 typedef void store_dests_fn(void *arg, const struct why *, const struct store_dest *, size_t n);
 typedef void store_notes_fn(void *arg, const struct why *, const struct store_note *, size_t n);	/* borrowed */
@@ -133,13 +149,29 @@ struct store_ops {
 	 * brought it). The spool is taken, whatever becomes of it.
 	 */
 	void	(*put)(struct store *, struct store_message *, struct store_spool *, store_done_fn *, void *arg);
+	/* As put, with a note (copied) in the same transaction: both, or neither. */
+	void	(*put_noted)(struct store *, struct store_message *, struct store_spool *,
+		    const char *key, const char *value, store_done_fn *, void *arg);
 	/* On failure nothing of it happened (the notices are freed) and it may be tried again;
 	 * rows that are gone already count as settled. */
 	void	(*settle)(struct store *, const struct store_settlement *, store_settled_fn *, void *arg);
-	/* Recipients of dest due at or before `due`, oldest due first, at most max recipients,
-	 * skipping row ids in the sorted array skip[] (in memory already). */
+	/*
+	 * Recipients of dest due at or before `due`, at most max, skipping row ids in the sorted
+	 * array skip[] (in memory already). Shared in turn between clients, and for each client
+	 * between its senders (message.flow; senders count by 8 bits of their hash); who begins
+	 * is drawn. Oldest due first within that.
+	 */
 	void	(*load)(struct store *, const char *dest, int64_t due, size_t max,
 		    const int64_t *skip, size_t nskip, store_load_fn *, void *arg);
+	/*
+	 * Looks through what waits, whoever's turn it is: recipients of dest, or (NULL) those that
+	 * are held, due at or before `due`, at most max from the mark on. What changes its due
+	 * time meanwhile may come twice or not at all. next_due: of those passed over.
+	 */
+	void	(*aged)(struct store *, const char *dest, int64_t due, size_t max,
+		    const struct store_mark *, store_aged_fn *, void *arg);
+	/* How many recipients are held, and how many of them of messages with an id below. */
+	void	(*held)(struct store *, uint64_t before, store_held_fn *, void *arg);
 	/* One message with all its recipients, for relayctl and DSNs. */
 	void	(*fetch)(struct store *, uint64_t message, store_load_fn *, void *arg);
 	/* A page of the queue in id order after `after`, for relayctl. */
@@ -150,6 +182,12 @@ struct store_ops {
 	void	(*read)(struct store *, struct store_body *, uint64_t offset, size_t n, store_chunk_fn *, void *arg);
 	void	(*dests)(struct store *, store_dests_fn *, void *arg);
 	/*
+	 * Recipients of dest (NULL: of all) that are due later than now (Unix ms) and wait for one
+	 * of these reasons (tokens, copied) are due now; no others. Not all in one transaction.
+	 */
+	void	(*wake)(struct store *, const char *dest, const char *const *reasons, size_t n,
+		    int64_t now, store_woken_fn *, void *arg);
+	/*
 	 * Notes. Both texts are copied; NULL removes. Calls of one turn of the loop are in one
 	 * transaction as a rule, so what is noted right before a settle is durable with it.
 	 */
@@ -159,7 +197,9 @@ struct store_ops {
 	struct store_spool *(*spool_new)(struct store *);
 	void	(*spool_append)(struct store_spool *, const void *, size_t, store_done_fn *, void *arg);
 	void	(*spool_abort)(struct store_spool **);	/* unlinks */
-	int	(*has_space)(struct store *);		/* E1: 0 = answer 452 to MAIL */
+	/* Why new mail is not taken now: WHY_NONE; WHY_LOCAL_SPACE (E1: 452); WHY_LOCAL_STORAGE
+	 * while the database is closed after a failure (D4: 451). */
+	enum why_reason (*refuses)(struct store *);
 	/*
 	 * Commits what waits, checkpoints, joins the thread, calls the callbacks still owed,
 	 * frees. Not from inside a callback. Spools not yet put are aborted by then.
@@ -169,10 +209,16 @@ struct store_ops {
 
 struct store {
 	const struct store_ops	*ops;
+	struct store_flight	*flight;	/* what is on its way out (flight.h); NULL: not kept */
 };
 
 /* NULL and *why if the directory is unusable, locked by another daemon, corrupt or of a newer schema. */
 struct store	*store_sqlite_open(const struct store_param *, struct why *);
+/*
+ * Takes away what a store that is not open and holds no mail left in its
+ * directory, and the directory. -1 and *why if there is mail, or it cannot be done.
+ */
+int		 store_sqlite_remove(const char *directory, struct why *);
 /* A double for tests: keeps everything in memory, same callbacks from the loop. */
 struct store	*store_memory_open(struct event_base *);
 

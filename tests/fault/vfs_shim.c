@@ -22,6 +22,7 @@ struct shim_file {
 	struct disk_file	*disk;
 	sqlite3_int64		 chunk;		/* sizes are multiples of it, as with "unix" */
 	int			 names_too;	/* its first sync also syncs the directory */
+	int			 error;		/* errno of the last read that failed */
 	sqlite3_file		*real;
 };
 
@@ -56,9 +57,30 @@ shim_close(sqlite3_file *f)
 	return rc;
 }
 
+static unsigned long reads_left;	/* 0: none fails */
+static int read_hit;
+
+void
+fault_read(unsigned long n)
+{
+	reads_left = n;
+	read_hit = 0;
+}
+
+int
+fault_read_hit(void)
+{
+	return read_hit;
+}
+
 static int
 shim_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
 {
+	if (reads_left > 0 && --reads_left == 0) {
+		read_hit = 1;
+		shim(f)->error = EIO;
+		return SQLITE_IOERR_CORRUPTFS;	/* the program gets SQLITE_CORRUPT */
+	}
 	return shim(f)->real->pMethods->xRead(shim(f)->real, to, n, at);
 }
 
@@ -151,6 +173,10 @@ shim_control(sqlite3_file *f, int op, void *arg)
 
 	if (op == SQLITE_FCNTL_CHUNK_SIZE) {
 		shim(f)->chunk = *(int *)arg;
+		return SQLITE_OK;
+	}
+	if (op == SQLITE_FCNTL_LAST_ERRNO) {
+		*(int *)arg = shim(f)->error;
 		return SQLITE_OK;
 	}
 	if (op != SQLITE_FCNTL_SIZE_HINT)

@@ -40,6 +40,9 @@ void		fault_room(uint64_t bytes);
 void		fault_plan(enum fault_kind, unsigned long n);	/* and counts from 0 */
 unsigned long	fault_count(void);
 int		fault_hit(void);		/* did the planned one come? */
+/* SQLite's n-th read from now (from 1) fails once with EIO, said as its "unix" files say it. */
+void		fault_read(unsigned long n);
+int		fault_read_hit(void);		/* did it come? */
 /* The power goes: files become what survived. No file may be open. */
 void		fault_power_cut(enum fault_loss, uint64_t seed);
 

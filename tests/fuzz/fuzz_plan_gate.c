@@ -67,7 +67,7 @@ host(struct input *in, struct plan_host *h)
 	unsigned records = byte(in) % 4;
 
 	name(in, h->name);
-	h->addresses_state = (enum plan_addresses)pick(in, 4);
+	h->addresses_state = (enum plan_addresses)pick(in, PLAN_ADDRESSES_OURS + 1);
 	h->addresses_secure = pick(in, 2);
 	h->naddresses = byte(in) % (PLAN_ADDRESSES_MAX + 1);
 	h->tlsa_state = (enum plan_tlsa)pick(in, 3);

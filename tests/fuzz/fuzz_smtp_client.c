@@ -3,8 +3,9 @@
  * fuzz_smtp_client (F7): what a server says, in segments that end at an 0xff
  * octet, which is left out. First octet: bit 0 = an enforcing destination, else one with a
  * plaintext exception. An enforcing client never says MAIL in clear; a job is
- * settled once and whole; it counts as delivered only if the final dot went
- * out; the client ends when the server does.
+ * settled once and whole, but for a recipient that is put off; it counts as
+ * delivered only if the final dot or the last chunk went out; the client ends
+ * when the server does.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -40,9 +41,12 @@ on_done(void *arg, struct client *c, struct job *j)
 {
 	MUST(!ended);
 	done++;
-	MUST((j->results[0].fate == JOB_OPEN) == (j->results[1].fate == JOB_OPEN));
+	MUST(!j->results[0].put_off);
+	MUST((j->results[0].fate == JOB_OPEN) ==
+	    (j->results[1].fate == JOB_OPEN && !j->results[1].put_off));
 	for (int i = 0; i < 2; i++) {
 		delivered |= j->results[i].fate == JOB_DELIVERED;
+		MUST(!j->results[i].put_off || j->results[0].fate != JOB_OPEN);
 		MUST(j->results[i].fate == JOB_DELIVERED || j->results[i].fate == JOB_OPEN ||
 		    why_is_set(&j->results[i].why));
 	}
@@ -117,8 +121,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		peer_send((const char *)data + at, len);
 		turn();
 	}
-	MUST(!enforce || !(peer_saw_clear("MAIL") || peer_saw_clear("RCPT") || peer_saw_clear("DATA")));
-	MUST(!delivered || peer_saw_clear("\r\n.\r\n"));
+	MUST(!enforce || !(peer_saw_clear("MAIL") || peer_saw_clear("RCPT") ||
+	    peer_saw_clear("DATA") || peer_saw_clear("BDAT")));
+	MUST(!delivered || peer_saw_clear("\r\n.\r\n") ||
+	    peer_saw_clear("BDAT 20 LAST\r\nSubject: x\r\n\r\ntext\r\n"));
 	shutdown(peer.fd, SHUT_WR);
 	for (int i = 0; i < 200 && !ended; i++)
 		turn();

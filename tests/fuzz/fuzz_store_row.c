@@ -58,9 +58,9 @@ try_rcpt(struct row_cell *c)
 {
 	struct store_rcpt r;
 	struct why why = { 0 };
-	uint64_t message = 0;
+	uint64_t message = 0, flow = 0;
 
-	if (row_rcpt_get(c, &message, &r, &why) == -1) {
+	if (row_rcpt_get(c, &message, &flow, &r, &why) == -1) {
 		MUST(r.address == NULL && why.reason == WHY_CORRUPT);
 		return;
 	}
@@ -70,6 +70,7 @@ try_rcpt(struct row_cell *c)
 	free(r.orcpt);
 	free(r.notify);
 	free(r.last);
+	free(r.reason);
 }
 
 #define CELLS	((int)ROW_M__COUNT > (int)ROW_R__COUNT ? (int)ROW_M__COUNT : (int)ROW_R__COUNT)

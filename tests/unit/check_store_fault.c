@@ -305,6 +305,105 @@ START_TEST(a_full_disk_can_be_emptied)
 }
 END_TEST
 
+/* All that is due, whole, although a read failed: 1 if the failing one came. */
+static int
+one_read(unsigned long n)
+{
+	struct why why;
+	char *body;
+
+	kit_dir_new();
+	fault_forget();
+	kit_open();
+	for (uint64_t id = 1; id <= 40; id++) {
+		body = body_of(id % 5 == 0 ? 1 : 2);
+		ck_assert_int_eq(kit_put(id, "a@x.example b@y.example", body), WHY_NONE);
+		free(body);
+	}
+	kit_store->ops->close(&kit_store);
+	fault_read(n);
+	while ((kit_store = kit_try_open(&why)) == NULL)
+		ck_assert_int_eq(why.reason, WHY_LOCAL_STORAGE);
+	ck_assert_int_eq(kit_dests(), 2);
+	ck_assert_uint_eq(kit_load("x.example", 5000, 100, NULL, 0), 40);
+	ck_assert_int_eq(kit_body(7), WHY_NONE);
+	for (size_t i = 0; i < 40; i += kit.n) {
+		ck_assert_uint_eq(kit_list(i, 20), 20);
+		for (size_t k = 0; k < kit.n; k++) {
+			ck_assert_uint_eq(kit.messages[k]->nrcpts, 2);
+			ck_assert_int_eq(kit.messages[k]->rcpts[0].state, STORE_DUE);
+			ck_assert_int_eq(kit.messages[k]->rcpts[1].state, STORE_DUE);
+		}
+	}
+	kit_dir_remove();
+	return fault_read_hit();
+}
+
+/* A page that the disk does not give this time is not a damaged one: nothing is set aside. */
+START_TEST(each_read_fails)
+{
+	unsigned long n = 1;
+
+	while (one_read(n))
+		n++;
+	ck_assert_uint_gt(n, 20);
+}
+END_TEST
+
+static struct why put_why;
+static int put_come;
+
+static void
+on_put(void *arg, const struct why *why)
+{
+	put_why = *why;
+	put_come = 1;
+}
+
+/* A put in one transaction with a load whose reads fail: 1 if the failing one came. */
+static int
+one_neighbour(unsigned long n)
+{
+	struct store_message *m = kit_message(41, "a@x.example", "body");
+	char *body = body_of(2);
+	int hit;
+
+	kit_dir_new();
+	fault_forget();
+	kit_open();
+	for (uint64_t id = 1; id <= 40; id++)
+		ck_assert_int_eq(kit_put(id, "a@x.example", body), WHY_NONE);
+	kit_reopen();
+	kit_reset();
+	put_come = 0;
+	fault_read(n);
+	kit_store->ops->put(kit_store, m, NULL, on_put, NULL);
+	kit_store->ops->load(kit_store, "x.example", 5000, 100, NULL, 0, kit_loaded, NULL);
+	kit_wait();
+	while (!put_come)
+		(void)event_base_loop(kit_base, EVLOOP_ONCE);
+	ck_assert_int_eq(kit.why.reason, WHY_NONE);
+	ck_assert_uint_ge(kit.n, 40);
+	hit = fault_read_hit();
+	fault_read(0);
+	ck_assert_int_eq((int)kit_fetch(41), !why_is_set(&put_why));
+	store_message_free(&m);
+	kit_dir_remove();
+	free(body);
+	return hit;
+}
+
+/* Whose transaction ends because of somebody else's row is not told that all went well. */
+START_TEST(neighbours_of_a_failed_read)
+{
+	unsigned long n = 1;
+
+	while (one_neighbour(n))
+		n++;
+	ck_assert_uint_gt(n, 10);
+}
+END_TEST
+
 /* The harness itself: a disk that only pretends must be found out. */
 START_TEST(the_shim_loses_what_was_not_synced)
 {
@@ -337,6 +436,8 @@ main(void)
 	tcase_set_timeout(c, 1200);
 	tcase_add_test(c, the_shim_loses_what_was_not_synced);
 	tcase_add_test(c, a_full_disk_can_be_emptied);
+	tcase_add_test(c, each_read_fails);
+	tcase_add_test(c, neighbours_of_a_failed_read);
 	tcase_add_loop_test(c, each_operation_fails, 0, 3);
 	tcase_add_loop_test(c, power_goes_at_each_operation, 0, FAULT_LOSS__COUNT);
 	suite_add_tcase(s, c);

@@ -144,13 +144,29 @@ START_TEST(damaged_rows_are_left_out)
 }
 END_TEST
 
-/* Made by the version before there were notes: mail and all. */
+/* Version 2 had no flows and no reasons, version 1 no notes either. */
+#define BEFORE_FLOWS	"DROP INDEX recipient_due; ALTER TABLE recipient DROP COLUMN flow;" \
+			"ALTER TABLE recipient DROP COLUMN reason;" \
+			"CREATE INDEX recipient_due ON recipient(dest, due) WHERE state = 0;"
+static const char *const older[] = {
+	BEFORE_FLOWS "DROP TABLE note; PRAGMA user_version = 1",
+	BEFORE_FLOWS "PRAGMA user_version = 2",
+};
+
+/* Made by an older version: mail and all. */
 START_TEST(migrates)
 {
+	struct store_message *m = kit_message(7, "a@x.example", "body");
+
 	kit_open();
-	ck_assert_int_eq(kit_put(7, "a@x.example", "body"), WHY_NONE);
-	tamper("DROP TABLE note; PRAGMA user_version = 1");
+	m->flow = 77;
+	ck_assert_int_eq(kit_put_message(m), WHY_NONE);
+	store_message_free(&m);
+	tamper(older[_i]);
 	ck_assert_uint_eq(kit_fetch(7), 1);
+	ck_assert_uint_eq(kit.messages[0]->flow, 0);
+	ck_assert_uint_eq(kit_load("x.example", 5000, 9, NULL, 0), 1);
+	ck_assert_int_eq(kit_dests(), 1);
 	ck_assert_int_eq(put("k", "v"), WHY_NONE);
 	kit_reopen();
 	ck_assert_uint_eq(get(""), 1);

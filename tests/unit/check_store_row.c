@@ -21,7 +21,7 @@ static const struct row_cell good_message[ROW_M__COUNT] = {
 };
 static const struct row_cell good_rcpt[ROW_R__COUNT] = {
 	INT(10), INT(77), INT(STORE_HELD), INT(5), INT(3), INT(0), INT(0), TEXT("x.example"),
-	TEXT("u@x.example"), NONE, TEXT("NEVER"), TEXT("because"),
+	TEXT("u@x.example"), NONE, TEXT("NEVER"), TEXT("because"), INT(-7), TEXT("timeout"),
 };
 
 /* Rows with a right checksum, so that only the cell under test is wrong. */
@@ -57,6 +57,7 @@ rcpt_fini(struct store_rcpt *r)
 	free(r->orcpt);
 	free(r->notify);
 	free(r->last);
+	free(r->reason);
 }
 
 START_TEST(good_rows)
@@ -66,7 +67,7 @@ START_TEST(good_rows)
 	struct store_message *m;
 	struct store_rcpt r;
 	struct row_where w;
-	uint64_t message;
+	uint64_t message, flow;
 
 	message_cells(m_cells);
 	ck_assert_int_eq(row_message_get(m_cells, &m, &w, &why), 0);
@@ -76,10 +77,12 @@ START_TEST(good_rows)
 	ck_assert_int_eq(w.count, 2);
 	store_message_free(&m);
 	rcpt_cells(r_cells);
-	ck_assert_int_eq(row_rcpt_get(r_cells, &message, &r, &why), 0);
+	ck_assert_int_eq(row_rcpt_get(r_cells, &message, &flow, &r, &why), 0);
 	ck_assert_uint_eq(message, 77);
 	ck_assert_int_eq(r.state, STORE_HELD);
 	ck_assert_str_eq(r.last, "because");
+	ck_assert_str_eq(r.reason, "timeout");
+	ck_assert_uint_eq(flow, UINT64_MAX - 6);
 	rcpt_fini(&r);
 }
 END_TEST
@@ -124,6 +127,8 @@ static const struct bad bad_rcpts[] = {
 	{ ROW_R_ADDRESS, TEXT("u@x.example\0") }, { ROW_R_ORCPT, TEXT("") },
 	{ ROW_R_NOTIFY, NONE }, { ROW_R_NOTIFY, TEXT("SUCCESS") }, { ROW_R_LAST, INT(1) },
 	{ ROW_R_LAST, { .type = ROW_TEXT, .bytes = long_text, .len = ROW_LAST_MAX + 1 } },
+	{ ROW_R_FLOW, NONE }, { ROW_R_FLOW, TEXT("1") }, { ROW_R_REASON, INT(1) },
+	{ ROW_R_REASON, { .type = ROW_TEXT, .bytes = long_text, .len = ROW_REASON_MAX + 1 } },
 };
 
 START_TEST(bad_message)
@@ -146,11 +151,11 @@ START_TEST(bad_rcpt)
 	struct row_cell c[ROW_R__COUNT];
 	struct why why = { 0 };
 	struct store_rcpt r;
-	uint64_t message;
+	uint64_t message, flow;
 
 	rcpt_cells(c);
 	c[bad_rcpts[_i].column] = bad_rcpts[_i].cell;
-	ck_assert_int_eq(row_rcpt_get(c, &message, &r, &why), -1);
+	ck_assert_int_eq(row_rcpt_get(c, &message, &flow, &r, &why), -1);
 	ck_assert_ptr_null(r.address);
 	ck_assert_int_eq(why.reason, WHY_CORRUPT);
 }

@@ -151,7 +151,7 @@ END_TEST
 static const struct {
 	const char	*sql, *says;
 } refused[] = {
-	{ "PRAGMA user_version = 3", "newer" },
+	{ "PRAGMA user_version = 4", "newer" },
 	{ "PRAGMA user_version = 999", "newer" },
 	{ "PRAGMA user_version = -1", "schema" },
 	{ "PRAGMA application_id = 1", "not a queue" },
@@ -486,19 +486,19 @@ START_TEST(space_guard_and_reserve)
 
 	kit_store = store_sqlite_open(&p, &why);
 	ck_assert_ptr_nonnull(kit_store);
-	ck_assert_int_eq(kit_store->ops->has_space(kit_store), 1);
+	ck_assert_int_eq(kit_store->ops->refuses(kit_store), WHY_NONE);
 	ck_assert_int_eq(access(path_of("reserve"), F_OK), 0);
 	kit_store->ops->close(&kit_store);
 	p.min_free_bytes = UINT64_MAX / 2;
 	kit_store = store_sqlite_open(&p, &why);
-	ck_assert_int_eq(kit_store->ops->has_space(kit_store), 0);
+	ck_assert_int_eq(kit_store->ops->refuses(kit_store), WHY_LOCAL_SPACE);
 	/* Mail that is here goes on. */
 	ck_assert_int_eq(kit_put(1, "a@x.example", "body"), WHY_NONE);
 	kit_store->ops->close(&kit_store);
 	p.min_free_bytes = 0;
 	p.min_free_inodes = UINT64_MAX - 1;
 	kit_store = store_sqlite_open(&p, &why);
-	ck_assert_int_eq(kit_store->ops->has_space(kit_store), 0);
+	ck_assert_int_eq(kit_store->ops->refuses(kit_store), WHY_LOCAL_SPACE);
 }
 END_TEST
 
@@ -535,6 +535,31 @@ START_TEST(refuses_an_envelope_it_could_not_read_back)
 }
 END_TEST
 
+/* Nothing of a message that is there is touched by another one under its id. */
+START_TEST(an_id_in_use_keeps_its_body)
+{
+	struct store_message *m = kit_message(41, "b@x.example", "");
+	struct store_spool *sp;
+	char *text = large('b');
+
+	kit_open();
+	put_large(41, 'a');
+	ck_assert_int_eq(kit_put(41, "b@x.example", text), WHY_LOCAL_STORAGE);
+	store_body_unref(&m->body);
+	sp = kit_store->ops->spool_new(kit_store);
+	kit_reset();
+	kit_store->ops->spool_append(sp, text, STORE_INLINE_MAX + 1, kit_done, NULL);
+	kit_store->ops->put(kit_store, m, sp, kit_done, NULL);
+	while (kit.come < 2)
+		(void)event_base_loop(kit_base, EVLOOP_ONCE);
+	ck_assert_int_eq(kit.why.reason, WHY_LOCAL_STORAGE);
+	ck_assert_int_eq(kit_body(41), WHY_NONE);
+	ck_assert_uint_eq(files_in_spool(), 1);
+	store_message_free(&m);
+	free(text);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -556,6 +581,7 @@ main(void)
 	tcase_add_test(c, a_changed_body_is_never_handed_out);
 	tcase_add_loop_test(c, flipped_bytes_in_pages, 0, 60);
 	tcase_add_test(c, files_come_and_go_with_their_rows);
+	tcase_add_test(c, an_id_in_use_keeps_its_body);
 	tcase_add_loop_test(c, a_damaged_file_is_quarantined, 0, LENGTH(file_damage));
 	tcase_add_test(c, sweep_takes_old_orphans_only);
 	tcase_add_test(c, aborts_leave_nothing);
