@@ -13,6 +13,7 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/log.h"
+#include "lib/base/str.h"
 #include "lib/conf/conf.h"
 #include "lib/io/chan.h"
 #include "lib/ipc/ipc.h"
@@ -20,14 +21,15 @@
 #include "lib/proc/priv.h"
 
 struct role {
-	const char			*name;
+	char				 name[32];
+	unsigned			 index;
 	const struct role_events	*events;
 	void				*arg;
 	struct event_base		*base;
 	struct io_chan			*parent;
 	int				 configured, started, done, code;
 	int				 chrooted;
-	char				*user, *directory;
+	char				*user, directory[4096];
 };
 
 static void
@@ -56,7 +58,7 @@ take_config(struct role *r, const struct io_frame *f)
 	if (!r->configured) {
 		open_log(r, conf);
 		r->user = must_strdup(r->events->user(conf));
-		r->directory = must_strdup(r->events->directory(conf));
+		r->events->directory(conf, r->index, r->directory, sizeof r->directory);
 	}
 	r->configured = 1;
 	r->events->config(r->arg, conf);
@@ -94,13 +96,36 @@ start(struct role *r)
 }
 
 static void
-take_listener(struct role *r, const struct io_frame *f)
+take_worker(struct role *r, const struct io_frame *f)
 {
 	struct buf_reader in = buf_reader_of(f->data, f->len);
-	uint32_t index;
+	uint32_t index, count;
 
-	if (f->fd != -1 && buf_get_u32(&in, &index) == 0)
-		r->events->listener(r->arg, index, f->fd);
+	if (r->configured || r->events->worker == NULL || buf_get_u32(&in, &index) == -1 ||
+	    buf_get_u32(&in, &count) == -1 || count > IPC_WORKERS_MAX || index >= count) {
+		if (f->fd != -1)
+			close(f->fd);
+		return;
+	}
+	r->index = index;
+	if (index > 0)
+		str_fmt(r->name + strlen(r->name), sizeof r->name - strlen(r->name), "-%u", index);
+	r->events->worker(r->arg, index, count, f->fd);
+}
+
+/* A descriptor with the number of the worker, or of the listener, that it belongs to. */
+static void
+take_numbered(struct role *r, const struct io_frame *f, void (*take)(void *, unsigned, int))
+{
+	struct buf_reader in = buf_reader_of(f->data, f->len);
+	uint32_t number;
+
+	if (f->fd == -1)
+		return;
+	if (take != NULL && buf_get_u32(&in, &number) == 0)
+		take(r->arg, number, f->fd);
+	else
+		close(f->fd);
 }
 
 static void
@@ -123,15 +148,20 @@ on_frame(void *arg, const struct io_frame *f)
 		take_config(r, f);
 		break;
 	case IPC_LISTENER:
-		take_listener(r, f);
+		take_numbered(r, f, r->events->listener);
 		break;
 	case IPC_CONTROL:
 		if (f->fd != -1)
 			r->events->control(r->arg, f->fd);
 		break;
 	case IPC_PEER:
-		if (f->fd != -1)
-			r->events->peer(r->arg, f->fd);
+		take_numbered(r, f, r->events->peer);
+		break;
+	case IPC_SIBLING:
+		take_numbered(r, f, r->events->sibling);
+		break;
+	case IPC_WORKER:
+		take_worker(r, f);
 		break;
 	case IPC_START:
 		start(r);
@@ -169,8 +199,9 @@ int
 role_main(const char *name, const struct role_events *events, void *arg, struct role **role,
     struct event_base **base)
 {
-	struct role r = { .name = name, .events = events, .arg = arg };
+	struct role r = { .events = events, .arg = arg };
 
+	str_copy(r.name, name, sizeof r.name);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
@@ -193,7 +224,6 @@ role_main(const char *name, const struct role_events *events, void *arg, struct 
 	log_flush();
 	io_chan_free(&r.parent);
 	free(r.user);
-	free(r.directory);
 	event_base_free(r.base);
 	return r.code;
 }

@@ -56,37 +56,10 @@ static const struct column dest_columns[] = {
 	{ NULL, NULL, CELL_TEXT },
 };
 
-static const struct column plan_columns[] = {
-	{ "plan", "plan", CELL_TEXT },
-	{ "reason", "reason", CELL_TEXT },
-	{ "why", "why", CELL_TEXT },
-	{ "rule", "origin", CELL_TEXT },
-	{ "only monitored", "monitor", CELL_YES },
-	{ "look up again", "expires", CELL_WHEN },
-	{ "MX secure (DNSSEC)", "mx_secure", CELL_YES },
-	{ "MTA-STS", "sts", CELL_TEXT },
-	{ "MTA-STS id", "sts_id", CELL_TEXT },
-	{ "port", "port", CELL_NUMBER },
-	{ NULL, NULL, CELL_TEXT },
-};
-
-static const struct column host_columns[] = {
-	{ "HOST", "host", CELL_TEXT },
-	{ "PREF", "preference", CELL_NUMBER },
-	{ "USABLE", "usable", CELL_YES },
-	{ "LEVEL", "level", CELL_TEXT },
-	{ "BY", "proof", CELL_TEXT },
-	{ "TLSA", "tlsa", CELL_NUMBER },
-	{ "EXCEPTION", "exception", CELL_TEXT },
-	{ "ADDRESSES", "addresses", CELL_LIST },
-	{ "WHY", "why", CELL_TEXT },
-	{ NULL, NULL, CELL_TEXT },
-};
-
 static const struct view show_views[] = {
 	{ "destination", VIEW_FACTS, dest_columns },
-	{ "plan", VIEW_FACTS, plan_columns },
-	{ "host", VIEW_ROWS, host_columns },
+	{ "plan", VIEW_FACTS, view_plan },
+	{ "host", VIEW_ROWS, view_hosts },
 	{ NULL, VIEW_ROWS, NULL },
 };
 

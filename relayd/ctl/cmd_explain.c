@@ -38,6 +38,7 @@ static const struct column rule_columns[] = {
 	{ "minimum TLS", "min_tls", CELL_TEXT },
 	{ "exceptions", "exceptions", CELL_LIST },
 	{ "next hops", "via", CELL_LIST },
+	{ "comes from", "source", CELL_LIST },
 	{ NULL, NULL, CELL_TEXT },
 };
 
@@ -74,7 +75,7 @@ const struct column view_plan[] = {
 	{ NULL, NULL, CELL_TEXT },
 };
 
-static const struct column host_columns[] = {
+const struct column view_hosts[] = {
 	{ "HOST", "host", CELL_TEXT },
 	{ "PREF", "preference", CELL_NUMBER },
 	{ "USABLE", "usable", CELL_YES },
@@ -158,7 +159,7 @@ static const struct view views[] = {
 	{ "client", VIEW_FACTS, message_columns },
 	{ "recipient", VIEW_ROWS, recipient_columns },
 	{ "destination", VIEW_FACTS, dest_columns },
-	{ "host", VIEW_ROWS, host_columns },
+	{ "host", VIEW_ROWS, view_hosts },
 	{ "hint", VIEW_ROWS, view_hint },
 	{ "mta_sts", VIEW_ROWS, decision_columns },
 	{ "shown", VIEW_ROWS, admission_columns },

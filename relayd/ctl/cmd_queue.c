@@ -38,6 +38,7 @@ static const struct column list_columns[] = {
 	{ "TRIES", "tries", CELL_NUMBER },
 	{ "SENDER", "sender", CELL_PATH },
 	{ "RECIPIENT", "recipient", CELL_TEXT },
+	{ "REASON", "reason", CELL_TEXT },
 	{ "WHY", "why", CELL_TEXT },
 	{ NULL, NULL, CELL_TEXT },
 };
@@ -83,6 +84,7 @@ static const struct column recipient_columns[] = {
 	{ "STATE", "state", CELL_TEXT },
 	{ "TRY", "next_try", CELL_WHEN },
 	{ "TRIES", "tries", CELL_NUMBER },
+	{ "REASON", "reason", CELL_TEXT },
 	{ "WHY", "why", CELL_TEXT },
 	{ NULL, NULL, CELL_TEXT },
 };

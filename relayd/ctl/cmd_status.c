@@ -9,6 +9,7 @@ static const struct column columns[] = {
 	{ "pid", "pid", CELL_NUMBER },
 	{ "uptime", "uptime", CELL_SPAN },
 	{ "configuration", "configuration", CELL_NUMBER },
+	{ "without some workers", "partial", CELL_YES },
 	{ "stopping", "draining", CELL_YES },
 	{ "policy worker connected", "policy_connected", CELL_YES },
 	{ "required level", "require", CELL_TEXT },
@@ -21,13 +22,28 @@ static const struct column columns[] = {
 	{ "destinations", "destinations", CELL_NUMBER },
 	{ "destinations blocked", "blocked_destinations", CELL_NUMBER },
 	{ "recipients blocked", "blocked_recipients", CELL_NUMBER },
+	{ "recipients held", "held_recipients", CELL_NUMBER },
+	{ "of them for more than a day", "held_a_day", CELL_NUMBER },
 	{ "messages in memory", "loaded_messages", CELL_NUMBER },
 	{ "space for new mail", "space", CELL_YES },
 	{ NULL, NULL, CELL_TEXT },
 };
 
+static const struct column worker_columns[] = {
+	{ "WORKER", "worker", CELL_NUMBER },
+	{ "UP", "up", CELL_YES },
+	{ "PID", "pid", CELL_NUMBER },
+	{ "SINCE", "since", CELL_TIME },
+	{ "SESSIONS", "sessions", CELL_NUMBER },
+	{ "CONNECTIONS", "connections", CELL_NUMBER },
+	{ "WAITING", "recipients", CELL_NUMBER },
+	{ "IN MEMORY", "loaded_messages", CELL_NUMBER },
+	{ NULL, NULL, CELL_TEXT },
+};
+
 static const struct view views[] = {
 	{ "version", VIEW_FACTS, columns },
+	{ "worker", VIEW_ROWS, worker_columns },
 	{ NULL, VIEW_FACTS, NULL },
 };
 

@@ -34,8 +34,8 @@ extern const struct verb cmd_history_list;
 extern const struct verb cmd_history_show;
 extern const struct verb cmd_history_accept;
 
-/* Views that several nouns share: the cached policy, the plan, notes. */
-extern const struct column view_cached[], view_plan[], view_hint[];
+/* Views that several nouns share: the cached policy, the plan, its hosts, notes. */
+extern const struct column view_cached[], view_plan[], view_hosts[], view_hint[];
 
 extern const struct verb *const verbs[];	/* ends with NULL */
 

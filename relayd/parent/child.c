@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "lib/base/bug.h"
@@ -23,14 +24,18 @@
 
 #define HEARTBEAT_S	5
 #define SILENCE_MS	30000		/* a role that does not answer for so long is wedged */
+#define STARTING_MS	600000		/* until it is ready: a large queue gets a new schema */
 #define BACKOFF_MIN_MS	1000
 #define BACKOFF_MAX_MS	60000
 #define CRASHES_MAX	5		/* within CRASH_SPAN_MS: stays down */
 #define CRASH_SPAN_MS	60000
+#define UNIT_ABORT	"RELAYD_ABORT_ON"	/* tests: what is the death of smtp */
 #define UNIT_CRASHES	"RELAYD_CRASHES_MAX"	/* tests kill more often than this */
 
 struct child {
-	const char			*name;
+	const char			*role;
+	unsigned			 index;
+	char				 name[32];
 	struct event_base		*base;
 	const struct child_events	*events;
 	void				*arg;
@@ -59,7 +64,7 @@ static char **
 clean_environment(void)
 {
 	static const char *const kept[] = { "TZ", "LD_PRELOAD", "LD_LIBRARY_PATH", "ASAN_OPTIONS",
-		"UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS" };
+		"UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", UNIT_ABORT };
 	static char *env[LENGTH(kept) + 1];
 	size_t n = 0;
 
@@ -78,13 +83,14 @@ clean_environment(void)
 }
 
 _Noreturn static void
-become(const char *name, int fd)
+become(const struct child *c, int fd)
 {
-	char role[32];
-	char *argv[] = { role, (char[]){ "-R" }, role + sizeof "relayd-" - 1, NULL };
+	char title[48], role[32];
+	char *argv[] = { title, (char[]){ "-R" }, role, NULL };
 	sigset_t none;
 
-	str_fmt(role, sizeof role, "relayd-%s", name);
+	str_fmt(title, sizeof title, "relayd-%s", c->name);
+	str_copy(role, c->role, sizeof role);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (fd != ROLE_FD) {
@@ -114,6 +120,7 @@ on_frame(void *arg, const struct io_frame *f)
 	case IPC_READY:
 		if (!c->ready) {
 			c->ready = 1;
+			c->last_pong = clock_mono_ms();
 			c->events->ready(c->arg, c);
 		}
 		break;
@@ -155,12 +162,13 @@ static void
 on_heartbeat(evutil_socket_t fd, short what, void *arg)
 {
 	struct child *c = arg;
+	int most = c->ready ? SILENCE_MS : STARTING_MS;
 
 	if (c->pid == 0)
 		return;
-	if (clock_mono_ms() - c->last_pong > SILENCE_MS && !c->killed) {
+	if (clock_mono_ms() - c->last_pong > most && !c->killed) {
 		log_err("%s[%d] has not answered for %d s: killing it", c->name, (int)c->pid,
-		    SILENCE_MS / 1000);
+		    most / 1000);
 		c->killed = 1;
 		kill(c->pid, SIGKILL);
 	} else if (!c->killed) {
@@ -187,7 +195,7 @@ child_start(struct child *c)
 		return;
 	}
 	if (c->pid == 0)
-		become(c->name, pair[1]);
+		become(c, pair[1]);
 	close(pair[1]);
 	c->ready = c->killed = 0;
 	c->started = c->last_pong = clock_mono_ms();
@@ -228,6 +236,14 @@ describe(char *to, size_t cap, int status)
 		str_fmt(to, cap, "exited with code %d", WEXITSTATUS(status));
 }
 
+static int
+refused(struct child *c, int status)
+{
+	return WIFEXITED(status) && WEXITSTATUS(status) >= EX__BASE &&
+	    WEXITSTATUS(status) <= EX__MAX &&
+	    c->events->refused(c->arg, c, WEXITSTATUS(status));
+}
+
 /* 1 if there were too many crashes in too short a time. */
 static int
 note_crash(struct child *c)
@@ -262,6 +278,8 @@ child_reap(struct child *c, pid_t pid, int status)
 	io_chan_free(&c->chan);
 	if (c->stopping) {
 		log_info("%s[%d] %s", c->name, (int)pid, how);
+	} else if (refused(c, status)) {
+		log_err("%s[%d] %s before relayd was ready: it cannot start", c->name, (int)pid, how);
 	} else if (note_crash(c)) {
 		gave_up = 1;
 		log_err("%s[%d] %s; it crashed %d times within %d s and stays down: restart the "
@@ -277,11 +295,17 @@ child_reap(struct child *c, pid_t pid, int status)
 }
 
 struct child *
-child_new(struct event_base *base, const char *name, const struct child_events *events, void *arg)
+child_new(struct event_base *base, const char *role, unsigned index,
+    const struct child_events *events, void *arg)
 {
 	struct child *c = must_calloc(1, sizeof *c);
 
-	c->name = name;
+	c->role = role;
+	c->index = index;
+	if (index > 0)
+		str_fmt(c->name, sizeof c->name, "%s-%u", role, index);
+	else
+		str_copy(c->name, role, sizeof c->name);
 	c->base = base;
 	c->events = events;
 	c->arg = arg;
@@ -314,3 +338,4 @@ child_answers(const struct child *c, int64_t ms)
 }
 
 const char *child_name(const struct child *c) { return c->name; }
+unsigned child_index(const struct child *c) { return c->index; }

@@ -18,10 +18,17 @@ struct child_events {
 	void	(*started)(void *arg, struct child *);	/* hand everything over now */
 	void	(*ready)(void *arg, struct child *);
 	void	(*status)(void *arg, struct child *, const char *line);
+	/*
+	 * It ended by itself with a status of sysexits.h: what it cannot do it will not be able to
+	 * do the next time. 1 = it stays down.
+	 */
+	int	(*refused)(void *arg, struct child *, int code);
 	void	(*exited)(void *arg, struct child *, int gave_up);
 };
 
-struct child	*child_new(struct event_base *, const char *name, const struct child_events *, void *arg);
+/* Known as "role", or as "role-2" if it is number 2 of several. */
+struct child	*child_new(struct event_base *, const char *role, unsigned index,
+		    const struct child_events *, void *arg);
 void		 child_free(struct child **);
 void		 child_start(struct child *);
 /* Takes fd (-1: none); dropped if the child is down. */
@@ -35,5 +42,6 @@ int		 child_is_ready(const struct child *);
 /* Answered a heartbeat within the last ms. */
 int		 child_answers(const struct child *, int64_t ms);
 const char	*child_name(const struct child *);
+unsigned	 child_index(const struct child *);
 
 #endif

@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,9 +21,12 @@
 #include "lib/conf/conf.h"
 #include "lib/io/listener.h"
 #include "lib/ipc/ipc.h"
+#include "lib/proc/crowd.h"
 #include "lib/proc/fd.h"
 #include "lib/proc/notify.h"
 #include "relayd/parent/child.h"
+#include "relayd/parent/crew.h"
+#include "relayd/parent/shards.h"
 #include "relayd/parent/sockets.h"
 
 #define WATCHDOG_SILENCE_MS	20000	/* since the last answer to a heartbeat (one every 5 s) */
@@ -34,10 +37,13 @@ struct parent {
 	const char		*conf_path;
 	struct conf		*conf;
 	struct sockets		*sockets;
-	struct child		*smtp, *policy;
+	struct crew		*crew;
+	int			 crowd_fd;	/* what the workers share; -1: there is one only */
+	struct proc_crowd	*crowd;
 	struct event		*signals[6], *ev_stop, *ev_watchdog;
 	size_t			 nsignals;
-	int			 announced, stopping, exit_code;
+	int			 announced, stopping;
+	int			 exit_code;	/* of the role that could not start */
 };
 
 static void
@@ -47,7 +53,7 @@ send_config(struct parent *p, struct child *c)
 
 	buf_init(&b);
 	/* Private keys go to the role that does TLS and to nobody else (HARDENING H1). */
-	if (c == p->smtp)
+	if (c != crew_policy(p->crew))
 		conf_pack(p->conf, &b);
 	else
 		conf_pack_public(p->conf, &b);
@@ -56,31 +62,20 @@ send_config(struct parent *p, struct child *c)
 	buf_fini(&b);
 }
 
-/* A fresh channel between the two, whenever one of them is new. */
-static void
-introduce(struct parent *p)
-{
-	int pair[2];
-
-	if (!child_running(p->smtp) || !child_running(p->policy))
-		return;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
-		log_err("socketpair: %s", strerror(errno));
-		return;
-	}
-	child_send(p->smtp, IPC_PEER, NULL, 0, pair[0]);
-	child_send(p->policy, IPC_PEER, NULL, 0, pair[1]);
-}
-
 static void
 on_started(void *arg, struct child *c)
 {
 	struct parent *p = arg;
 
+	int works = c != crew_policy(p->crew);
+
+	if (works)
+		crew_number(p->crew, c, p->crowd_fd == -1 ? -1 :
+		    fcntl(p->crowd_fd, F_DUPFD_CLOEXEC, 3));
 	send_config(p, c);
-	if (c == p->smtp)
+	if (works)
 		sockets_hand_over(p->sockets, c);
-	introduce(p);
+	crew_introduce(p->crew, c);
 	child_send(c, IPC_START, NULL, 0, -1);
 }
 
@@ -90,7 +85,7 @@ on_ready(void *arg, struct child *c)
 	struct parent *p = arg;
 
 	log_info("%s is ready", child_name(c));
-	if (!child_is_ready(p->smtp) || !child_is_ready(p->policy))
+	if (!crew_ready(p->crew))
 		return;
 	if (!p->announced)
 		log_notice("ready");
@@ -106,22 +101,68 @@ on_status(void *arg, struct child *c, const char *line)
 }
 
 static void
+stop(struct parent *p, int64_t grace)
+{
+	struct timeval tv = { (grace + STOP_SLACK_MS) / 1000, 0 };
+
+	log_notice("stopping, up to %lld s for sessions in progress", (long long)grace / 1000);
+	proc_notify_stopping("draining");
+	p->stopping = 1;
+	sockets_free(&p->sockets);
+	/* policy stays until the last worker has gone: deliveries in flight may still ask. */
+	for (unsigned i = 0; i < crew_workers(p->crew); i++)
+		child_stop(crew_worker(p->crew, i), grace);
+	if (crew_working(p->crew) == 0) {
+		child_stop(crew_policy(p->crew), 0);
+		if (!child_running(crew_policy(p->crew)))
+			event_base_loopbreak(p->base);
+	}
+	event_add(p->ev_stop, &tv);
+}
+
+/*
+ * Before the first READY nothing was promised to anybody: relayd ends with what the role says,
+ * for whoever started it to see. Later a role is started again, mail may be on its way.
+ */
+static int
+on_refused(void *arg, struct child *c, int code)
+{
+	struct parent *p = arg;
+
+	if (p->announced)
+		return 0;
+	if (!p->stopping)
+		p->exit_code = code;
+	return 1;
+}
+
+static void
 on_exited(void *arg, struct child *c, int gave_up)
 {
 	struct parent *p = arg;
 
+	/* Its sessions ended with it. */
+	if (p->crowd != NULL && c != crew_policy(p->crew))
+		proc_crowd_clear(p->crowd, child_index(c));
 	if (gave_up)
 		proc_notify_status("%s is down after repeated crashes: mail waits", child_name(c));
+	if (!p->stopping && p->exit_code != EX_OK) {
+		stop(p, 0);
+		return;
+	}
 	if (!p->stopping)
 		return;
-	if (c == p->smtp)
-		child_stop(p->policy, 1000);
-	if (!child_running(p->smtp) && !child_running(p->policy))
+	if (crew_working(p->crew) > 0)
+		return;
+	if (c != crew_policy(p->crew))
+		child_stop(crew_policy(p->crew), 1000);
+	if (!child_running(crew_policy(p->crew)))
 		event_base_loopbreak(p->base);
 }
 
 static const struct child_events child_events = {
-	.started = on_started, .ready = on_ready, .status = on_status, .exited = on_exited,
+	.started = on_started, .ready = on_ready, .status = on_status, .refused = on_refused,
+	.exited = on_exited,
 };
 
 /* ---- signals ---- */
@@ -132,29 +173,7 @@ on_stop_deadline(evutil_socket_t fd, short what, void *arg)
 	struct parent *p = arg;
 
 	log_warning("the drain time is over: ending what is left");
-	p->exit_code = EX_OK;
 	event_base_loopbreak(p->base);
-}
-
-static void
-stop(struct parent *p, int64_t grace)
-{
-	struct timeval tv = { (grace + STOP_SLACK_MS) / 1000, 0 };
-
-	log_notice("stopping, up to %lld s for sessions in progress", (long long)grace / 1000);
-	proc_notify_stopping("draining");
-	p->stopping = 1;
-	sockets_free(&p->sockets);
-	/* policy stays until smtp has gone: deliveries in flight may still ask. */
-	if (child_running(p->smtp)) {
-		child_stop(p->smtp, grace);
-	} else {
-		child_stop(p->smtp, 0);
-		child_stop(p->policy, 0);
-		if (!child_running(p->policy))
-			event_base_loopbreak(p->base);
-	}
-	event_add(p->ev_stop, &tv);
 }
 
 static void
@@ -172,6 +191,12 @@ log_complaints(const struct conf_errors *e)
 		log_err("%s", e->errors[i]);
 	for (size_t i = 0; i < e->nwarnings; i++)
 		log_warning("%s", e->warnings[i]);
+}
+
+static void
+reconfigure(struct child *c, void *arg)
+{
+	send_config(arg, c);
 }
 
 static void
@@ -201,32 +226,42 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	buf_fini(&restart);
 	conf_free(&p->conf);
 	p->conf = fresh;
-	send_config(p, p->policy);
-	send_config(p, p->smtp);
+	crew_each(p->crew, reconfigure, p);
 	log_notice("reloaded %s", p->conf_path);
 	proc_notify_ready("relaying");
 }
 
 /* Log rotation: the children may live in a chroot, so the new file is opened for them. */
+static int
+open_again(const struct parent *p)
+{
+	int fd = log_file_open(p->conf->log.file);
+
+	if (fd == -1)
+		log_err("%s cannot be opened again: %s", p->conf->log.file, strerror(errno));
+	return fd;
+}
+
+static void
+give_log(struct child *c, void *arg)
+{
+	int fd = open_again(arg);
+
+	if (fd != -1)
+		child_send(c, IPC_LOG, NULL, 0, fd);
+}
+
 static void
 on_usr1(evutil_socket_t sig, short what, void *arg)
 {
 	struct parent *p = arg;
-	struct child *children[] = { p->smtp, p->policy };
 	int fd;
 
 	if (p->conf->log.target != LOG_TO_FILE)
 		return;
-	for (size_t i = 0; i <= LENGTH(children); i++) {
-		if ((fd = log_file_open(p->conf->log.file)) == -1) {
-			log_err("%s cannot be opened again: %s", p->conf->log.file, strerror(errno));
-			return;
-		}
-		if (i < LENGTH(children))
-			child_send(children[i], IPC_LOG, NULL, 0, fd);
-		else
-			log_adopt(fd);
-	}
+	crew_each(p->crew, give_log, p);
+	if ((fd = open_again(p)) != -1)
+		log_adopt(fd);
 }
 
 static void
@@ -237,8 +272,7 @@ on_chld(evutil_socket_t sig, short what, void *arg)
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!child_reap(p->smtp, pid, status))
-			child_reap(p->policy, pid, status);
+		crew_reap(p->crew, pid, status);
 }
 
 /* A wedged child must not look healthy: silence lets the service manager act. */
@@ -247,7 +281,7 @@ on_watchdog(evutil_socket_t fd, short what, void *arg)
 {
 	struct parent *p = arg;
 
-	if (child_answers(p->smtp, WATCHDOG_SILENCE_MS) && child_answers(p->policy, WATCHDOG_SILENCE_MS))
+	if (crew_answers(p->crew, WATCHDOG_SILENCE_MS))
 		proc_notify_watchdog();
 }
 
@@ -286,18 +320,23 @@ make_directory(const char *path, const char *user)
 		fatal(EX_CANTCREAT, "%s: chown to %s: %s", path, user, strerror(errno));
 }
 
-/* What did not end in time loses its parent's channel with us and goes by itself. */
 static void
-let_go(struct parent *p)
+make_crowd(struct parent *p, unsigned workers)
 {
-	child_free(&p->smtp);
-	child_free(&p->policy);
+	if (workers < 2)
+		return;
+	p->crowd_fd = proc_crowd_make(workers);
+	if (p->crowd_fd != -1)
+		p->crowd = proc_crowd_map(fcntl(p->crowd_fd, F_DUPFD_CLOEXEC, 3), workers,
+		    PROC_CROWD_PARENT);
+	if (p->crowd == NULL)
+		fatal(EX_OSERR, "no memory for the workers to share: %s", strerror(errno));
 }
 
 int
 parent_main(const char *conf_path, struct conf *conf)
 {
-	struct parent p = { .conf_path = conf_path, .conf = conf };
+	struct parent p = { .conf_path = conf_path, .conf = conf, .crowd_fd = -1 };
 
 	signal(SIGPIPE, SIG_IGN);
 	umask(077);
@@ -305,6 +344,7 @@ parent_main(const char *conf_path, struct conf *conf)
 	proc_fd_raise_limit();
 	make_directory(conf->queue.directory, conf->user);
 	make_directory(conf->state.directory, conf->policy_user);
+	shards_make(conf->queue.directory, (unsigned)conf->workers, conf->user);
 	p.base = event_base_new();
 	p.sockets = sockets_open(conf);
 	p.ev_stop = evtimer_new(p.base, on_stop_deadline, &p);
@@ -314,13 +354,12 @@ parent_main(const char *conf_path, struct conf *conf)
 	add_signal(&p, SIGHUP, on_hup);
 	add_signal(&p, SIGCHLD, on_chld);
 	add_signal(&p, SIGUSR1, on_usr1);
-	p.smtp = child_new(p.base, "smtp", &child_events, &p);
-	p.policy = child_new(p.base, "policy", &child_events, &p);
-	child_start(p.policy);
-	child_start(p.smtp);
+	make_crowd(&p, (unsigned)conf->workers);
+	p.crew = crew_new(p.base, (unsigned)conf->workers, &child_events, &p);
+	crew_start(p.crew);
 	while (!event_base_got_break(p.base) && event_base_loop(p.base, EVLOOP_ONCE) == 0)
 		log_flush();
-	let_go(&p);
+	crew_free(&p.crew);
 	log_notice("stopped");
 	log_flush();
 	for (size_t i = 0; i < p.nsignals; i++)
@@ -328,6 +367,9 @@ parent_main(const char *conf_path, struct conf *conf)
 	event_free(p.ev_stop);
 	event_free(p.ev_watchdog);
 	sockets_free(&p.sockets);
+	proc_crowd_free(&p.crowd);
+	if (p.crowd_fd != -1)
+		close(p.crowd_fd);
 	conf_free(&p.conf);
 	event_base_free(p.base);
 	return p.exit_code;

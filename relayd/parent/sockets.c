@@ -91,7 +91,8 @@ sockets_open(const struct conf *conf)
 		return s;
 	s->control = io_listener_bind_unix(conf->control.socket, 0660);
 	if (s->control == -1)
-		fatal(EX_CANTCREAT, "control.socket %s: %s", conf->control.socket, strerror(errno));
+		fatal(EX_CANTCREAT, "control.socket %s: %s", conf->control.socket,
+		    errno == EADDRINUSE ? "in use by another relayd" : strerror(errno));
 	s->control_path = must_strdup(conf->control.socket);
 	return s;
 }
@@ -113,7 +114,7 @@ sockets_hand_over(const struct sockets *s, struct child *c)
 		child_send(c, IPC_LISTENER, buf_data(&b), buf_len(&b), lend(s->smtp[i]));
 		buf_fini(&b);
 	}
-	if (s->control != -1)
+	if (s->control != -1 && child_index(c) == 0)
 		child_send(c, IPC_CONTROL, NULL, 0, lend(s->control));
 }
 

@@ -19,7 +19,7 @@
 struct fetch {
 	TAILQ_ENTRY(fetch)	 link;
 	struct cached		*owner;
-	uint32_t		 request;
+	uint64_t		 request;
 	char			 domain[DNS_NAME_MAX];
 	struct dns_resolver	*resolver;
 	struct sts_engine	*engine;
@@ -158,7 +158,7 @@ on_result(void *arg, const struct sts_result *r)
 }
 
 static void
-refresh(struct cached *c, uint32_t request, const struct ipc_cache_ask *ask)
+refresh(struct cached *c, uint64_t request, const struct ipc_cache_ask *ask)
 {
 	struct sts_engine_param param = c->tools.engine;
 	struct fetch *f = must_calloc(1, sizeof *f);
@@ -187,7 +187,7 @@ refresh(struct cached *c, uint32_t request, const struct ipc_cache_ask *ask)
 /* ---- all of them ---- */
 
 void
-cached_ask(struct cached *c, uint32_t request, const struct ipc_cache_ask *ask)
+cached_ask(struct cached *c, uint64_t request, const struct ipc_cache_ask *ask)
 {
 	struct ipc_cache answer;
 

@@ -23,12 +23,12 @@ struct cached_tools {
 	void			*arg;
 };
 /* The answer to a request, borrowed for the call. */
-typedef void cached_fn(void *arg, uint32_t request, const struct ipc_cache *);
+typedef void cached_fn(void *arg, uint64_t request, const struct ipc_cache *);
 
 struct cached	*cached_new(const struct cached_tools *, cached_fn *, void *arg);
 /* What is under way is answered: not done. */
 void		 cached_free(struct cached **);
 /* The callback comes from inside the call, or later from the event loop. */
-void		 cached_ask(struct cached *, uint32_t request, const struct ipc_cache_ask *);
+void		 cached_ask(struct cached *, uint64_t request, const struct ipc_cache_ask *);
 
 #endif

@@ -11,6 +11,7 @@
 #include "lib/base/str.h"
 #include "lib/dns/addr.h"
 #include "lib/dns/mx.h"
+#include "lib/dns/special.h"
 #include "lib/dns/tlsa.h"
 #include "lib/mail/address.h"
 
@@ -136,11 +137,27 @@ on_tlsa(void *arg, const struct dns_tlsa_result *r)
 	answered(h->lookup, r->ttl);
 }
 
+/* 1: one of the addresses leads back to this relay; then the host is not used at all. */
+static int
+ours(const struct lookup *l, struct plan_host *p, const struct dns_address *a, size_t n,
+    uint16_t port)
+{
+	for (size_t i = 0; i < n; i++)
+		if (dns_range_is_ours(l->tools->range, &a[i], port)) {
+			p->addresses_state = PLAN_ADDRESSES_OURS;
+			return 1;
+		}
+	return 0;
+}
+
 static void
-keep_addresses(const struct lookup *l, struct plan_host *p, const struct dns_addr *a)
+keep_addresses(const struct lookup *l, struct plan_host *p, const struct dns_addr *a,
+    uint16_t port)
 {
 	struct why why;
 
+	if (ours(l, p, a->addresses, a->naddresses, port))
+		return;
 	p->addresses_state = PLAN_ADDRESSES_REFUSED;
 	for (size_t i = 0; i < a->naddresses && p->naddresses < PLAN_ADDRESSES_MAX; i++) {
 		if (dns_range_check(l->tools->range, DNS_RANGE_MX, &a->addresses[i], &why) == -1) {
@@ -165,7 +182,7 @@ on_addresses(void *arg, const struct dns_addr *a)
 	p->addresses_secure = a->secure;
 	switch (a->status) {
 	case DNS_FOUND:
-		keep_addresses(l, p, a);
+		keep_addresses(l, p, a, h->port);
 		break;
 	case DNS_NODATA:
 	case DNS_NXDOMAIN:
@@ -315,7 +332,20 @@ literal(struct lookup *l)
 	}
 	implicit_host(e);
 	e->hosts[0].tlsa_state = PLAN_TLSA_NONE;
-	keep_addresses(l, &e->hosts[0], &a);
+	keep_addresses(l, &e->hosts[0], &a, l->tools->port);
+	return 1;
+}
+
+/* No mail goes there (plan_decide says why); nothing is asked. */
+static int
+special(struct lookup *l)
+{
+	struct plan_evidence *e = &l->evidence;
+
+	if (dns_special(e->domain) == NULL)
+		return 0;
+	e->mx = PLAN_MX_NO_DOMAIN;
+	e->sts.state = PLAN_STS_NONE;
 	return 1;
 }
 
@@ -323,7 +353,7 @@ literal(struct lookup *l)
 
 /* An address that the admin wrote down is used as it is; one out of DNS has to be public. */
 static int
-hop_literal(struct plan_host *p)
+hop_literal(const struct lookup *l, struct plan_host *p, uint16_t port)
 {
 	struct dns_address *a = &p->addresses[0];
 
@@ -335,6 +365,8 @@ hop_literal(struct plan_host *p)
 		why_set(&p->why, WHY_BAD_ADDRESS, "%s is no address", p->name);
 		return 1;
 	}
+	if (ours(l, p, a, 1, port))
+		return 1;
 	p->naddresses = 1;
 	p->addresses_state = PLAN_ADDRESSES_FOUND;
 	return 1;
@@ -352,7 +384,7 @@ ask_hops(struct lookup *l, const struct plan_hop *hops, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		e->hosts[i].preference = (uint16_t)i;
 		str_copy(e->hosts[i].name, hops[i].host, sizeof e->hosts[i].name);
-		if (!hop_literal(&e->hosts[i]))
+		if (!hop_literal(l, &e->hosts[i], hops[i].port))
 			ask_host(l, i, hops[i].port);
 	}
 	if (l->open == 0)
@@ -373,7 +405,7 @@ lookup_start(const struct lookup_tools *tools, const char *domain, const struct 
 	str_copy(l->evidence.domain, domain, sizeof l->evidence.domain);
 	event_assign(&l->ev_done, tools->base, -1, 0, on_done, l);
 	event_assign(&l->ev_deadline, tools->base, -1, 0, on_deadline, l);
-	if (nhops == 0 && literal(l)) {
+	if (nhops == 0 && (literal(l) || special(l))) {
 		event_active(&l->ev_done, EV_TIMEOUT, 0);
 		return l;
 	}

@@ -2,7 +2,8 @@
 /*
  * lookup: gathers the evidence about one domain: MX, the addresses and TLSA
  * records of its hosts, MTA-STS, all at once where they do not depend on each
- * other. What does not come within the deadline stays unknown.
+ * other. What does not come within the deadline stays unknown. Special names
+ * are not asked for (dns/special.h).
  */
 #ifndef POLICY_LOOKUP_H
 #define POLICY_LOOKUP_H
@@ -23,7 +24,8 @@ struct lookup_tools {
 	struct sts_engine	*sts;
 	struct dns_range	*range;
 	int64_t			 timeout_ms;
-	uint16_t		 port;		/* of delivery, for the TLSA owner name (RULES D09) */
+	uint16_t		 port;		/* of delivery, for the TLSA owner name (RULES D09);
+						 * and with range, to tell ourselves (RFC 5321 s5.1) */
 };
 
 /* Borrowed for the call. */

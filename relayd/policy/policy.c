@@ -2,6 +2,7 @@
 /* policy: wiring of resolver, MTA-STS engine and the channel to smtp. */
 #include "relayd/policy/policy.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
@@ -18,6 +19,7 @@
 #include "lib/conf/conf.h"
 #include "lib/io/chan.h"
 #include "lib/ipc/ipc.h"
+#include "lib/proc/fd.h"
 #include "relayd/policy/annals.h"
 #include "relayd/policy/cached.h"
 #include "relayd/policy/lookup.h"
@@ -26,10 +28,19 @@
 #define FORWARD_MAX	16
 #define FRESH_MAX	8	/* resolvers with caches of their own at once */
 
-/* A question of smtp's; it survives a reload, its look-up starts again. */
+/* The channel to one smtp worker. */
+struct desk {
+	struct policy		*policy;
+	unsigned		 worker;
+	struct io_chan		*chan;		/* NULL: away */
+	int			 fd;		/* before start, -1 if none */
+};
+
+/* A question of a worker's; it survives a reload, its look-up starts again. */
 struct question {
 	TAILQ_ENTRY(question)	 link;
 	struct policy		*policy;
+	struct desk		*desk;		/* where the answer goes */
 	uint32_t		 request;
 	struct ipc_ask		 ask;
 	struct lookup		*lookup;
@@ -41,6 +52,7 @@ struct policy {
 	struct role		*role;
 	struct event_base	*base;
 	struct conf		*conf;
+	int			 lock_fd;	/* of state.directory, while it is ours */
 	struct dns_range	*range;
 	struct dns_resolver	*resolver;
 	struct sts_cache	*cache;
@@ -50,8 +62,8 @@ struct policy {
 	struct dns_address	 sts_address;	/* family 0: what DNS says */
 	struct cached		*cached;
 	struct lookup_tools	 tools;
-	struct io_chan		*chan;		/* to smtp, NULL: away */
-	int			 peer_fd, started;
+	struct desk		 desks[IPC_WORKERS_MAX];
+	int			 started;
 	unsigned		 nfresh;
 	TAILQ_HEAD(, question)	 questions;
 };
@@ -81,8 +93,9 @@ on_evidence(void *arg, const struct plan_evidence *e)
 	annals_recall(p->annals, &full);
 	buf_init(&b);
 	ipc_evidence_put(&b, &full);
-	if (p->chan != NULL)
-		io_chan_send(p->chan, IPC_EVIDENCE, q->request, buf_data(&b), buf_len(&b), -1);
+	if (q->desk->chan != NULL)
+		io_chan_send(q->desk->chan, IPC_EVIDENCE, q->request, buf_data(&b), buf_len(&b),
+		    -1);
 	buf_fini(&b);
 	plan_evidence_fini(&full);
 	question_free(p, q);
@@ -106,8 +119,9 @@ ask(struct policy *p, struct question *q)
 }
 
 static int
-take_question(struct policy *p, const struct io_frame *f)
+take_question(struct desk *d, const struct io_frame *f)
 {
+	struct policy *p = d->policy;
 	struct question *q;
 	struct ipc_ask question;
 
@@ -115,6 +129,7 @@ take_question(struct policy *p, const struct io_frame *f)
 		return -1;
 	q = must_calloc(1, sizeof *q);
 	q->policy = p;
+	q->desk = d;
 	q->request = f->request;
 	q->ask = question;
 	TAILQ_INSERT_TAIL(&p->questions, q, link);
@@ -123,18 +138,18 @@ take_question(struct policy *p, const struct io_frame *f)
 }
 
 static int
-take_proven(struct policy *p, const struct io_frame *f)
+take_proven(struct desk *d, const struct io_frame *f)
 {
 	struct ipc_proven proven;
 
 	if (ipc_proven_get(f->data, f->len, &proven) == -1)
 		return -1;
-	annals_note(p->annals, &proven);
+	annals_note(d->policy->annals, &proven);
 	return 0;
 }
 
 static int
-take_history_ask(struct policy *p, const struct io_frame *f)
+take_history_ask(struct desk *d, const struct io_frame *f)
 {
 	struct ipc_history_ask asked;
 	struct ipc_history answer;
@@ -142,42 +157,50 @@ take_history_ask(struct policy *p, const struct io_frame *f)
 
 	if (ipc_history_ask_get(f->data, f->len, &asked) == -1)
 		return -1;
-	annals_answer(p->annals, &asked, &answer);
+	annals_answer(d->policy->annals, &asked, &answer);
 	buf_init(&b);
 	ipc_history_put(&b, &answer);
-	io_chan_send(p->chan, IPC_HISTORY, f->request, buf_data(&b), buf_len(&b), -1);
+	io_chan_send(d->chan, IPC_HISTORY, f->request, buf_data(&b), buf_len(&b), -1);
 	buf_fini(&b);
 	ipc_history_fini(&answer);
 	return 0;
 }
 
+/* The token by which the answer finds its way back. */
+static uint64_t
+token_of(const struct desk *d, uint32_t request)
+{
+	return (uint64_t)d->worker << 32 | request;
+}
+
 static int
-take_cache_ask(struct policy *p, const struct io_frame *f)
+take_cache_ask(struct desk *d, const struct io_frame *f)
 {
 	struct ipc_cache_ask asked;
 
 	if (ipc_cache_ask_get(f->data, f->len, &asked) == -1)
 		return -1;
-	cached_ask(p->cached, f->request, &asked);
+	cached_ask(d->policy->cached, token_of(d, f->request), &asked);
 	return 0;
 }
 
 static void
-on_cached(void *arg, uint32_t request, const struct ipc_cache *c)
+on_cached(void *arg, uint64_t token, const struct ipc_cache *c)
 {
 	struct policy *p = arg;
+	struct desk *d = &p->desks[token >> 32];
 	struct buf b;
 
-	if (p->chan == NULL)
+	if (d->chan == NULL)
 		return;
 	buf_init(&b);
 	ipc_cache_put(&b, c);
-	io_chan_send(p->chan, IPC_CACHE, request, buf_data(&b), buf_len(&b), -1);
+	io_chan_send(d->chan, IPC_CACHE, (uint32_t)token, buf_data(&b), buf_len(&b), -1);
 	buf_fini(&b);
 }
 
 /* From smtp; what it does not send has no row. */
-static int (*const takers[IPC_POLICY__COUNT])(struct policy *, const struct io_frame *) = {
+static int (*const takers[IPC_POLICY__COUNT])(struct desk *, const struct io_frame *) = {
 	[IPC_ASK] = take_question,
 	[IPC_PROVEN] = take_proven,
 	[IPC_HISTORY_ASK] = take_history_ask,
@@ -187,39 +210,46 @@ static int (*const takers[IPC_POLICY__COUNT])(struct policy *, const struct io_f
 static void
 on_frame(void *arg, const struct io_frame *f)
 {
-	struct policy *p = arg;
+	struct desk *d = arg;
 
 	if (f->fd != -1)
 		close(f->fd);
-	if (f->type >= LENGTH(takers) || takers[f->type] == NULL || takers[f->type](p, f) == -1)
+	if (f->type >= LENGTH(takers) || takers[f->type] == NULL || takers[f->type](d, f) == -1)
 		log_warning("a message of smtp cannot be read; dropped");
 }
 
+/* Those of one worker. */
 static void
-forget_questions(struct policy *p)
+forget_questions(struct desk *d)
 {
-	while (!TAILQ_EMPTY(&p->questions))
-		question_free(p, TAILQ_FIRST(&p->questions));
+	struct question *q, *next;
+
+	TAILQ_FOREACH_SAFE(q, &d->policy->questions, link, next)
+		if (q->desk == d)
+			question_free(d->policy, q);
 }
 
 static void
 on_closed(void *arg, const char *why)
 {
-	struct policy *p = arg;
+	struct desk *d = arg;
 
-	log_info("smtp is away (%s)", why);
-	io_chan_free(&p->chan);
-	forget_questions(p);
+	if (d->worker > 0)
+		log_info("smtp-%u is away (%s)", d->worker, why);
+	else
+		log_info("smtp is away (%s)", why);
+	io_chan_free(&d->chan);
+	forget_questions(d);
 }
 
 static const struct io_chan_events chan_events = { .frame = on_frame, .closed = on_closed };
 
 static void
-connect_smtp(struct policy *p, int fd)
+connect_smtp(struct desk *d, int fd)
 {
-	io_chan_free(&p->chan);
-	forget_questions(p);
-	p->chan = io_chan_new(p->base, fd, IPC_POLICY_MAX, &chan_events, p);
+	io_chan_free(&d->chan);
+	forget_questions(d);
+	d->chan = io_chan_new(d->policy->base, fd, IPC_POLICY_MAX, &chan_events, d);
 }
 
 /* ---- what the configuration says ---- */
@@ -248,6 +278,30 @@ add_own_addresses(struct dns_range *range)
 	freeifaddrs(all);
 }
 
+/* An adopted socket, or one with a port that the system chose, is not known here. */
+static void
+add_listeners(struct dns_range *range, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listen.n; i++) {
+		const struct sockaddr_storage *at = &conf->listen.v[i].address.addr;
+		struct dns_address a = { .family = at->ss_family };
+		uint16_t port;
+
+		if (a.family == AF_INET) {
+			const struct sockaddr_in *in = (const void *)at;
+
+			memcpy(a.ip, &in->sin_addr, 4);
+			port = ntohs(in->sin_port);
+		} else {
+			const struct sockaddr_in6 *in6 = (const void *)at;
+
+			memcpy(a.ip, &in6->sin6_addr, 16);
+			port = ntohs(in6->sin6_port);
+		}
+		dns_range_listens(range, &a, port);
+	}
+}
+
 static struct dns_range *
 make_range(const struct conf *conf)
 {
@@ -255,6 +309,7 @@ make_range(const struct conf *conf)
 	const struct conf_networks *allowed = &conf->delivery.allow_addresses;
 
 	add_own_addresses(range);
+	add_listeners(range, conf);
 	for (size_t i = 0; i < allowed->n; i++) {
 		struct dns_address a = { .family = allowed->v[i].address.family };
 		char ip[64], network[80];
@@ -395,17 +450,31 @@ on_control(void *arg, int fd)
 }
 
 static void
-on_peer(void *arg, int fd)
+on_peer(void *arg, unsigned worker, int fd)
 {
 	struct policy *p = arg;
+	struct desk *d = &p->desks[worker < IPC_WORKERS_MAX ? worker : 0];
 
 	if (p->started) {
-		connect_smtp(p, fd);
+		connect_smtp(d, fd);
 		return;
 	}
-	if (p->peer_fd != -1)
-		close(p->peer_fd);
-	p->peer_fd = fd;
+	if (d->fd != -1)
+		close(d->fd);
+	d->fd = fd;
+}
+
+/* Two on one directory would each think that the other's files are broken (D11). */
+static void
+lock_directory(struct policy *p)
+{
+	char path[4200];
+
+	str_fmt(path, sizeof path, "%s/lock", role_directory(p->role));
+	p->lock_fd = proc_fd_lock(path);
+	if (p->lock_fd == -1 && errno == EWOULDBLOCK)
+		fatal(EX_IOERR, "state.directory %s is in use by another relayd",
+		    p->conf->state.directory);
 }
 
 static void
@@ -415,6 +484,7 @@ on_start(void *arg)
 	char path[4200];
 	struct why why;
 
+	lock_directory(p);
 	str_fmt(path, sizeof path, "%s/policy.db", role_directory(p->role));
 	p->cache = sts_cache_open(path, &why);
 	if (!sts_cache_ok(p->cache))
@@ -423,8 +493,9 @@ on_start(void *arg)
 	p->annals = annals_open(p->base, path);
 	build(p);
 	p->started = 1;
-	if (p->peer_fd != -1)
-		connect_smtp(p, p->peer_fd);
+	for (size_t i = 0; i < LENGTH(p->desks); i++)
+		if (p->desks[i].fd != -1)
+			connect_smtp(&p->desks[i], p->desks[i].fd);
 	role_ready(p->role);
 }
 
@@ -441,12 +512,16 @@ on_end(void *arg)
 {
 	struct policy *p = arg;
 
-	io_chan_free(&p->chan);
-	forget_questions(p);
+	for (size_t i = 0; i < LENGTH(p->desks); i++) {
+		io_chan_free(&p->desks[i].chan);
+		forget_questions(&p->desks[i]);
+	}
 	if (p->started) {
 		demolish(p);
 		sts_cache_close(&p->cache);
 		annals_close(&p->annals);
+		if (p->lock_fd != -1)
+			close(p->lock_fd);
 	}
 	conf_free(&p->conf);
 }
@@ -457,10 +532,10 @@ user(const struct conf *conf)
 	return conf->policy_user;
 }
 
-static const char *
-directory(const struct conf *conf)
+static void
+directory(const struct conf *conf, unsigned index, char *to, size_t cap)
 {
-	return conf->state.directory;
+	(void)str_copy(to, conf->state.directory, cap);
 }
 
 static const struct role_events events = {
@@ -471,8 +546,10 @@ static const struct role_events events = {
 int
 policy_main(void)
 {
-	struct policy p = { .peer_fd = -1 };
+	struct policy p = { .lock_fd = -1 };
 
 	TAILQ_INIT(&p.questions);
+	for (unsigned i = 0; i < LENGTH(p.desks); i++)
+		p.desks[i] = (struct desk){ .policy = &p, .worker = i, .fd = -1 };
 	return role_main("policy", &events, &p, &p.role, &p.base);
 }

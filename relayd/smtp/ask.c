@@ -13,6 +13,7 @@
 #include "lib/base/list.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
+#include "lib/dns/special.h"
 #include "lib/io/chan.h"
 #include "lib/ipc/ipc.h"
 
@@ -125,11 +126,11 @@ find(struct ask *a, uint32_t request)
 	return NULL;
 }
 
-/* What a look-up says about our way to the DNS. Routes ask for no MX. */
+/* What a look-up says about our way to the DNS. Routes and special names ask for no MX. */
 static void
 note_health(struct ask_health *h, const struct plan_evidence *e)
 {
-	if (e->mx == PLAN_MX_ROUTE || e->domain[0] == '[')
+	if (e->mx == PLAN_MX_ROUTE || e->domain[0] == '[' || dns_special(e->domain) != NULL)
 		return;
 	if (e->mx != PLAN_MX_UNKNOWN) {
 		memset(h, 0, sizeof *h);

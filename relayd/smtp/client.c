@@ -29,6 +29,7 @@ on_connected(void *arg)
 {
 	struct client *c = client_of(arg);
 
+	c->reach = FAMILIES_REACHED;
 	client_enter(c, c->target->implicit ? client_tls_implicit(c) : CLIENT_BANNER);
 }
 
@@ -65,7 +66,7 @@ on_drained(void *arg)
 	struct client *c = client_of(arg);
 
 	if (c->state == CLIENT_BODY)
-		client_xfer_continue(c);
+		client_text_continue(c);
 }
 
 static void
@@ -74,11 +75,23 @@ on_secured(void *arg)
 	client_tls_secured(client_of(arg));
 }
 
+/* A refusal comes from the host, or from something in front of it: the way there is good. */
+static enum families_reach
+reach_of(const struct client *c, enum io_end how, int err)
+{
+	if (how == IO_TIMEOUT || err == ETIMEDOUT || err == EHOSTUNREACH)
+		return FAMILIES_NO_ANSWER;
+	if (err == ENETUNREACH || err == EADDRNOTAVAIL)
+		return c->at_once ? FAMILIES_NO_ROUTE : FAMILIES_NO_ANSWER;
+	return err == ECONNREFUSED ? FAMILIES_REACHED : FAMILIES_NOT_TRIED;
+}
+
 static void
 end_connect(struct client *c, enum io_end how)
 {
 	int err = io_stream_errno(c->stream);
 
+	c->reach = reach_of(c, how, err);
 	if (how == IO_TIMEOUT || err == ETIMEDOUT)
 		client_failf(c, WHY_CONNECT_TIMEOUT, "no answer to the connection");
 	else
@@ -144,6 +157,30 @@ on_idle(evutil_socket_t fd, short what, void *arg)
 	client_quit(client_of(arg));
 }
 
+/*
+ * Each reply has its time, but a thousand of them may not have a thousand times that. The text
+ * has a measure of its own: a large message takes long.
+ */
+static void
+on_attempt(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = client_of(arg);
+
+	if (c->state == CLIENT_MAIL || c->state == CLIENT_RCPT || c->state == CLIENT_DATA)
+		client_failf(c, WHY_TIMEOUT, "the envelope was not taken within %lld s (%s)",
+		    (long long)c->generation->conf->delivery.attempt_timeout / 1000,
+		    client_state_name(c->state));
+}
+
+static void
+attempt_begin(struct client *c)
+{
+	int64_t ms = c->generation->conf->delivery.attempt_timeout;
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	event_add(&c->ev_attempt, &tv);
+}
+
 /* ---- what is due to the owner ---- */
 
 static void
@@ -157,6 +194,7 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 		job = c->job;
 		c->job = NULL;
 		c->finished = 0;
+		event_del(&c->ev_attempt);
 		if (c->state == CLIENT_CLOSED || c->state == CLIENT_IDLE)
 			client_kick(c);
 		c->events->done(c->arg, c, job);
@@ -180,7 +218,8 @@ enum client_state
 client_fail(struct client *c, const struct why *why)
 {
 	c->why = *why;
-	client_xfer_drop(c);
+	c->full = c->spoke && c->state > CLIENT_HELO;
+	client_text_drop(c);
 	if (c->job != NULL && !c->finished) {
 		if (!lost_on_reuse(c))
 			job_settle_open(c->job, JOB_DEFERRED, why, NULL);
@@ -218,39 +257,47 @@ client_command(struct client *c, const char *fmt, ...)
 
 /* ---- life ---- */
 
-static const struct conf_address *
-source_for(const struct conf *conf, int family)
+/* No socket to be had, or the address that was to be bound is not ours (any more). */
+static void
+not_dialled(struct client *c)
 {
-	for (size_t i = 0; i < conf->delivery.source.n; i++)
-		if (conf->delivery.source.v[i].family == family)
-			return &conf->delivery.source.v[i];
-	return NULL;
+	int err = errno;
+
+	if (c->local[0] != '\0' && err != EMFILE && err != ENFILE && err != EAFNOSUPPORT)
+		why_set(&c->why, WHY_SOURCE_ADDRESS, "%s cannot be connected from: %s", c->local,
+		    strerror(err));
+	else
+		why_set(&c->why, WHY_CONNECT_REFUSED, "%s", strerror(err));
+	if (err == EAFNOSUPPORT)
+		c->reach = FAMILIES_NO_ROUTE;
 }
 
-static void
+/* 0, or -1 and c->why. */
+static int
 dial(struct client *c, const struct client_param *p)
 {
-	const struct conf *conf = c->generation->conf;
-	const struct conf_address *source = source_for(conf, p->address.family);
 	struct sockaddr_storage to, from;
 	socklen_t to_len, from_len = 0;
+	struct dns_address local;
+	int bound = source_address(c->source, p->address.family, &local, &c->why);
 
+	if (bound == -1)
+		return -1;
 	to_len = dns_address_sockaddr(&p->address, p->port, &to);
-	if (source != NULL) {
-		struct dns_address a = { .family = source->family };
-
-		memcpy(a.ip, source->bytes, sizeof a.ip);
-		from_len = dns_address_sockaddr(&a, 0, &from);
+	if (bound) {
+		dns_address_print(&local, c->local, sizeof c->local);
+		from_len = dns_address_sockaddr(&local, 0, &from);
 	}
 	c->stream = io_stream_connect(c->base, (struct sockaddr *)&to, to_len,
-	    source != NULL ? (struct sockaddr *)&from : NULL, from_len, &stream_events, c);
-	if (c->stream != NULL) {
-		io_stream_deadline(c->stream, conf->delivery.connect_timeout);
-		return;
+	    bound ? (struct sockaddr *)&from : NULL, from_len, &stream_events, c);
+	if (c->stream == NULL) {
+		not_dialled(c);
+		return -1;
 	}
-	why_set(&c->why, WHY_CONNECT_REFUSED, "%s", strerror(errno));
-	c->state = CLIENT_CLOSED;
-	client_kick(c);
+	c->at_once = io_stream_errno(c->stream) != 0;
+	io_stream_deadline(c->stream, p->connect_ms > 0 ? p->connect_ms :
+	    c->generation->conf->delivery.connect_timeout);
+	return 0;
 }
 
 struct client *
@@ -286,7 +333,12 @@ client_new(const struct client_param *p, const struct client_events *events, voi
 	mail_reply_init(&c->parser);
 	event_assign(&c->ev_kick, c->base, -1, 0, on_kick, c);
 	event_assign(&c->ev_idle, c->base, -1, 0, on_idle, c);
-	dial(c, p);
+	event_assign(&c->ev_attempt, c->base, -1, 0, on_attempt, c);
+	c->source = sources_of(&c->generation->sources, c->target->requirement.source);
+	if (dial(c, p) == -1) {
+		c->state = CLIENT_CLOSED;
+		client_kick(c);
+	}
 	return c;
 }
 
@@ -299,10 +351,11 @@ client_free(struct client **cp)
 	if (c == NULL)
 		return;
 	MUST(c->magic == CLIENT_MAGIC);
-	client_xfer_drop(c);
+	client_text_drop(c);
 	job_free(&c->job);
 	event_del(&c->ev_kick);
 	event_del(&c->ev_idle);
+	event_del(&c->ev_attempt);
 	io_stream_free(&c->stream);
 	mail_reply_fini(&c->parser);
 	plan_requirement_fini(&c->monitor);
@@ -319,6 +372,7 @@ client_give(struct client *c, struct job *job)
 	c->job = job;
 	job->given = clock_mono_ms();
 	if (c->state == CLIENT_IDLE) {
+		attempt_begin(c);
 		client_enter(c, CLIENT_ADMIT);
 		return;
 	}
@@ -335,6 +389,7 @@ client_quit(struct client *c)
 }
 
 const char *client_relay(const struct client *c) { return c->relay; }
+const char *client_local(const struct client *c) { return c->local[0] != '\0' ? c->local : NULL; }
 const struct tls_facts *client_facts(const struct client *c) { return &c->facts; }
 const struct plan_target *client_target(const struct client *c) { return c->target; }
 const struct plan *client_plan(const struct client *c) { return &c->route->plan; }
@@ -343,6 +398,8 @@ const struct plan_requirement *client_terms(const struct client *c) { return c->
 unsigned client_sent(const struct client *c) { return c->sent; }
 int client_offers_dsn(const struct client *c) { return c->ehlo.dsn; }
 int client_spoke(const struct client *c) { return c->spoke; }
+int client_full(const struct client *c) { return c->full; }
+enum families_reach client_reach(const struct client *c) { return c->reach; }
 
 const struct why *
 client_refused(const struct client *c)

@@ -19,6 +19,7 @@
 #include "lib/plan/plan.h"
 #include "lib/store/store.h"
 #include "lib/tls/want.h"
+#include "relayd/smtp/families.h"
 #include "relayd/smtp/generation.h"
 #include "relayd/smtp/job.h"
 #include "relayd/smtp/route.h"
@@ -45,6 +46,7 @@ struct client_param {
 	size_t			 target;	/* index in the plan */
 	struct dns_address	 address;
 	uint16_t		 port;
+	int64_t			 connect_ms;	/* 0: delivery.connect_timeout */
 	/* Monitor mode: the gate refused the plan's own requirement for this reason; the
 	 * requirement of plan/monitor.h applies instead. NULL: none of that. */
 	const struct why	*refused;
@@ -65,6 +67,7 @@ void		 client_quit(struct client *);
 
 /* Facts for the log and for reuse. Borrowed. */
 const char			*client_relay(const struct client *);	/* "mx[192.0.2.1]:25" */
+const char			*client_local(const struct client *);	/* "192.0.2.25", NULL: any */
 const struct tls_facts		*client_facts(const struct client *);
 const struct plan_target	*client_target(const struct client *);
 const struct plan		*client_plan(const struct client *);
@@ -78,5 +81,9 @@ int64_t				 client_setup_ms(const struct client *);
 /* 1: a connection attempt reached an SMTP server that spoke (for back-off). */
 int				 client_offers_dsn(const struct client *);	/* RFC 3461 */
 int				 client_spoke(const struct client *);
+/* 1: it has failed behind the reply to EHLO: a full session (HARDENING C6). */
+int				 client_full(const struct client *);
+/* What came of connecting. */
+enum families_reach		 client_reach(const struct client *);
 
 #endif

@@ -8,6 +8,7 @@
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/mail/refusal.h"
 #include "lib/plan/admit.h"
 #include "relayd/smtp/client_int.h"
 
@@ -19,13 +20,20 @@ typedef enum client_state client_step_fn(struct client *, const struct mail_repl
 static enum client_state
 refused(struct client *c, const struct mail_reply *r, const char *what)
 {
-	return client_failf(c, WHY_REMOTE_DEFERRED, "%s: %d %s", what, r->code, r->text);
+	int64_t wait;
+	int busy = mail_refusal_about(r, 0, &wait) == MAIL_REFUSAL_SERVER;
+
+	return client_failf(c, busy ? WHY_REMOTE_BUSY : WHY_REMOTE_DEFERRED, "%s: %d %s", what,
+	    r->code, r->text);
 }
 
 static enum client_state
 on_no_reply(struct client *c, const struct mail_reply *r)
 {
-	return client_failf(c, r->code == 421 ? WHY_REMOTE_DEFERRED : WHY_PROTOCOL_ERROR,
+	/* RFC 5321 s3.8: the server has waited long enough. Nothing was at stake. */
+	if (c->state == CLIENT_IDLE && r->code == 421)
+		return CLIENT_CLOSED;
+	return client_failf(c, r->code == 421 ? WHY_REMOTE_BUSY : WHY_PROTOCOL_ERROR,
 	    "unexpected reply (%s): %d %s", client_state_name(c->state), r->code, r->text);
 }
 
@@ -87,6 +95,7 @@ on_quit(struct client *c, const struct mail_reply *r)
 #define on_mail	client_xfer_mail
 #define on_rcpt	client_xfer_rcpt
 #define on_data	client_xfer_data
+#define on_chunk client_xfer_chunk
 #define on_dot	client_xfer_dot
 
 static const struct client_step {
@@ -114,10 +123,11 @@ static const uint32_t moves[CLIENT__COUNT] = {
 	[CLIENT_AUTH] = TO(AUTH) | TO(IDLE),
 	[CLIENT_IDLE] = TO(ADMIT) | TO(QUIT),
 	[CLIENT_MAIL] = TO(RCPT) | TO(RSET),
-	[CLIENT_RCPT] = TO(RCPT) | TO(DATA) | TO(RSET),
+	[CLIENT_RCPT] = TO(RCPT) | TO(DATA) | TO(BODY) | TO(RSET),
 	[CLIENT_DATA] = TO(BODY) | TO(DOT) | TO(RSET),
-	[CLIENT_BODY] = TO(DOT),
-	[CLIENT_DOT] = TO(IDLE),
+	[CLIENT_BODY] = TO(CHUNK) | TO(DOT),
+	[CLIENT_CHUNK] = TO(BODY) | TO(RSET),
+	[CLIENT_DOT] = TO(IDLE) | TO(RSET),
 	[CLIENT_RSET] = TO(IDLE) | TO(QUIT),
 	[CLIENT_QUIT] = 0,
 };
@@ -177,8 +187,8 @@ enter_idle(struct client *c)
 static void
 enter_closed(struct client *c, enum client_state from)
 {
-	client_xfer_drop(c);
-	if (from == CLIENT_BODY || from == CLIENT_DOT)
+	client_text_drop(c);
+	if (from == CLIENT_BODY || from == CLIENT_CHUNK || from == CLIENT_DOT)
 		io_stream_free(&c->stream);
 	else
 		io_stream_finish(&c->stream);
@@ -188,7 +198,7 @@ enter_closed(struct client *c, enum client_state from)
 void
 client_enter(struct client *c, enum client_state next)
 {
-	const char *host = c->generation->conf->hostname;
+	const char *host = c->source != NULL ? c->source->hostname : c->generation->conf->hostname;
 	enum client_state from = c->state;
 
 	if (from == CLIENT_CLOSED)
@@ -224,7 +234,7 @@ client_enter(struct client *c, enum client_state next)
 		client_command(c, "QUIT");
 		break;
 	case CLIENT_BODY:
-		client_xfer_continue(c);
+		client_text_continue(c);
 		break;
 	case CLIENT_CLOSED:
 		enter_closed(c, from);
@@ -235,6 +245,7 @@ client_enter(struct client *c, enum client_state next)
 	case CLIENT_MAIL:
 	case CLIENT_RCPT:
 	case CLIENT_DATA:
+	case CLIENT_CHUNK:
 	case CLIENT_DOT:
 	case CLIENT__COUNT:
 		break;
@@ -267,6 +278,7 @@ may_follow(const struct client *c)
 	case CLIENT_TLS_EHLO:
 	case CLIENT_ADMIT:
 	case CLIENT_AUTH:
+	case CLIENT_CHUNK:
 	case CLIENT_DOT:
 	case CLIENT_RSET:
 	case CLIENT__COUNT:
@@ -288,7 +300,8 @@ client_reply(struct client *c, const struct mail_reply *r, int more)
 	log_debug("%s: %s <- %d %s", c->relay, steps[c->state].name, r->code, text);
 	/* A server may give up on us while the text is still on its way. */
 	if (c->state == CLIENT_BODY ||
-	    (c->state == CLIENT_DOT && io_stream_unsent(c->stream) > 0))
+	    ((c->state == CLIENT_DOT || c->state == CLIENT_CHUNK) &&
+	    io_stream_unsent(c->stream) > 0))
 		next = client_xfer_early(c, r);
 	else
 		next = steps[c->state].on_reply(c, r);

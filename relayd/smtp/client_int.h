@@ -45,6 +45,12 @@ struct client {
 	struct event			 ev_idle;
 	int64_t				 started, ready_at;
 	char				 relay[DNS_NAME_MAX + 64];
+	const struct source		*source;	/* NULL: no address in particular */
+	char				 local[64];	/* the address that was bound, or "" */
+	enum families_reach		 reach;
+	int				 at_once;	/* connect failed without asking the network */
+	int				 full;		/* it failed behind the reply to EHLO */
+	struct event			 ev_attempt;	/* the envelope takes too long */
 
 	struct mail_reply_parser	 parser;
 	struct mail_ehlo		 ehlo;
@@ -60,9 +66,13 @@ struct client {
 	size_t				 rcpt;		/* recipient whose reply is due */
 	size_t				 accepted;
 	int				 mail_ok, pipelined;
+	int				 chunked;	/* the text goes by BDAT */
 	struct mail_dataout		 out;
 	struct store_body		*body;		/* reference while it is sent */
-	uint64_t			 sent_bytes;
+	uint64_t			 read_bytes;	/* of the body so far */
+	struct buf			 checked;	/* BDAT: read and fit to go, chunk not begun */
+	uint64_t			 chunk_left;	/* octets that the BDAT under way still needs */
+	uint64_t			 chunk_end;	/* where in the body it ends */
 	struct client_read		*reading;	/* on its way, NULL if none */
 	int				 finished;	/* the job is settled, report it */
 	unsigned			 begun, sent;	/* messages begun, and taken by the server */
@@ -102,9 +112,12 @@ enum client_state client_xfer_begin(struct client *);	/* behind ADMIT with a job
 enum client_state client_xfer_mail(struct client *, const struct mail_reply *);
 enum client_state client_xfer_rcpt(struct client *, const struct mail_reply *);
 enum client_state client_xfer_data(struct client *, const struct mail_reply *);
+enum client_state client_xfer_chunk(struct client *, const struct mail_reply *);
 enum client_state client_xfer_dot(struct client *, const struct mail_reply *);
 enum client_state client_xfer_early(struct client *, const struct mail_reply *);
-void	client_xfer_continue(struct client *);		/* room in the stream */
-void	client_xfer_drop(struct client *);		/* the connection is over */
+
+/* client_text.c */
+void	client_text_continue(struct client *);		/* in BODY: it begins, or there is room */
+void	client_text_drop(struct client *);		/* the connection is over */
 
 #endif

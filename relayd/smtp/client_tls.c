@@ -24,6 +24,9 @@ not_offered(struct client *c, const struct mail_reply *r)
 {
 	if (c->terms->level == PLAN_PLAINTEXT && r->code >= 400 && r->code != 421)
 		return CLIENT_ADMIT;
+	/* RFC 5321 s3.8: about the server, not about its TLS. */
+	if (r->code == 421)
+		return client_failf(c, WHY_REMOTE_BUSY, "STARTTLS: %d %s", r->code, r->text);
 	if (c->ehlo.starttls_mangled)
 		return client_failf(c, WHY_STARTTLS_MANGLED,
 		    "STARTTLS is overwritten on the path (\"%s\" in the reply to EHLO)",

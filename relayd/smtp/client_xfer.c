@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * client_xfer: one message over an admitted connection: MAIL, RCPT, DATA in
- * one write where the server pipelines (RFC 2920), the text dot-stuffed, the
- * final dot in the same write as the last of it.
+ * one write where the server pipelines (RFC 2920), and what each recipient is
+ * told. The text itself, by DATA or by BDAT (RFC 3030), is in client_text.c.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/str.h"
 #include "lib/mail/command.h"
+#include "lib/mail/refusal.h"
 #include "lib/plan/admit.h"
 #include "relayd/smtp/client_int.h"
-
-#define CHUNK		65536u		/* of a body that is in a file */
-#define WINDOW		(256u << 10)	/* unsent bytes beyond which the next chunk waits */
+#include "relayd/smtp/flight.h"
 
 /* ---- what the server cannot take ---- */
 
@@ -85,11 +83,14 @@ client_xfer_begin(struct client *c)
 		return CLIENT_IDLE;
 	}
 	c->job->began = clock_mono_ms();
+	flight_begin(c->store, c->job, c->relay);
 	c->pipelined = c->ehlo.pipelining;
+	/* What failed once goes by DATA: CHUNKING that is offered and broken delays, no more. */
+	c->chunked = c->ehlo.chunking && c->job->msg->rcpts[0].tries == 0;
 	send_mail(c);
 	for (size_t i = 0; c->pipelined && i < c->job->msg->nrcpts; i++)
 		send_rcpt(c, i);
-	if (c->pipelined)
+	if (c->pipelined && !c->chunked)
 		buf_adds(io_stream_out(c->stream), "DATA\r\n");
 	io_stream_push(c->stream);
 	return CLIENT_MAIL;
@@ -97,11 +98,25 @@ client_xfer_begin(struct client *c)
 
 /* ---- results ---- */
 
+static enum why_reason
+reason_of(const struct mail_reply *reply, int rcpt, int64_t *wait)
+{
+	switch (mail_refusal_about(reply, rcpt, wait)) {
+	case MAIL_REFUSAL_SERVER:
+		return WHY_REMOTE_BUSY;
+	case MAIL_REFUSAL_GREYLIST:
+		return WHY_GREYLISTED;
+	case MAIL_REFUSAL_MESSAGE:
+		break;
+	}
+	return reply->code >= 500 ? WHY_REMOTE_REJECTED : WHY_REMOTE_DEFERRED;
+}
+
 static void
-judge(struct job_result *r, const struct mail_reply *reply)
+judge(const struct client *c, struct job_result *r, const struct mail_reply *reply)
 {
 	int permanent = reply->code >= 500;
-	enum why_reason reason = permanent ? WHY_REMOTE_REJECTED : WHY_REMOTE_DEFERRED;
+	enum why_reason reason = reason_of(reply, c->state == CLIENT_RCPT, &r->wait);
 
 	r->fate = permanent ? JOB_FAILED : JOB_DEFERRED;
 	r->remote = 1;
@@ -111,19 +126,46 @@ judge(struct job_result *r, const struct mail_reply *reply)
 	    r->reply);
 }
 
+/* The transaction is refused; who was put off is none of its recipients. */
 static void
 judge_open(struct client *c, const struct mail_reply *reply)
 {
 	for (size_t i = 0; i < c->job->msg->nrcpts; i++)
-		if (c->job->results[i].fate == JOB_OPEN)
-			judge(&c->job->results[i], reply);
+		if (c->job->results[i].fate == JOB_OPEN && !c->job->results[i].put_off)
+			judge(c, &c->job->results[i], reply);
+}
+
+/* RFC 5321 s4.5.3.1.10: as many as the server takes at once; 552 is what some say for 452. */
+static int
+is_too_many(const struct mail_reply *reply)
+{
+	return (reply->code == 452 || reply->code == 552) &&
+	    (reply->dsn[0] == '\0' || strcmp(reply->dsn + 1, ".5.3") == 0);
+}
+
+static void
+judge_rcpt(struct client *c, struct job_result *r, const struct mail_reply *reply)
+{
+	if (r->fate != JOB_OPEN)
+		return;
+	if (reply->code / 100 == 2) {
+		c->accepted++;		/* stays open until the text is taken */
+	} else if (is_too_many(reply) && c->accepted > 0) {
+		r->put_off = 1;
+	} else {
+		judge(c, r, reply);
+		if (r->fate != JOB_FAILED || !is_too_many(reply))
+			return;
+		r->fate = JOB_DEFERRED;
+		why_set_dsn(&r->why, WHY_REMOTE_DEFERRED, "4.5.3", "%s", r->reply);
+	}
 }
 
 /* The job is settled. RSET where the server may hold half a transaction. */
 static enum client_state
 over(struct client *c, enum client_state next)
 {
-	client_xfer_drop(c);
+	client_text_drop(c);
 	c->finished = 1;
 	client_kick(c);
 	return next;
@@ -146,7 +188,7 @@ end_session(struct client *c, const struct mail_reply *reply)
 		return client_failf(c, WHY_PROTOCOL_ERROR, "unexpected reply (%s): %d %s",
 		    client_state_name(c->state), reply->code, reply->text);
 	judge_open(c, reply);
-	return client_failf(c, WHY_REMOTE_DEFERRED, "%d %s", reply->code, reply->text);
+	return client_failf(c, WHY_REMOTE_BUSY, "%d %s", reply->code, reply->text);
 }
 
 /* ---- replies ---- */
@@ -175,10 +217,7 @@ client_xfer_rcpt(struct client *c, const struct mail_reply *reply)
 
 	if (is_end(reply))
 		return end_session(c, reply);
-	if (r->fate == JOB_OPEN && reply->code / 100 == 2)
-		c->accepted++;		/* stays open until the dot */
-	else if (r->fate == JOB_OPEN)
-		judge(r, reply);
+	judge_rcpt(c, r, reply);
 	if (++c->rcpt < c->job->msg->nrcpts) {
 		if (!c->pipelined) {
 			send_rcpt(c, c->rcpt);
@@ -186,10 +225,12 @@ client_xfer_rcpt(struct client *c, const struct mail_reply *reply)
 		}
 		return CLIENT_RCPT;
 	}
-	if (c->pipelined)
+	if (c->pipelined && !c->chunked)
 		return CLIENT_DATA;
 	if (c->accepted == 0)
 		return over(c, CLIENT_RSET);
+	if (c->chunked)
+		return CLIENT_BODY;
 	client_command(c, "DATA");
 	return CLIENT_DATA;
 }
@@ -211,19 +252,53 @@ client_xfer_data(struct client *c, const struct mail_reply *reply)
 	return over(c, CLIENT_RSET);
 }
 
+/*
+ * 500 to 504 speak of the command and not of the message: the server has not
+ * understood BDAT and takes the octets behind it for anything. It is told no
+ * more, and the next try uses DATA.
+ */
+static int
+is_lost(const struct client *c, const struct mail_reply *reply)
+{
+	return c->chunked && reply->code >= 500 && reply->code <= 504;
+}
+
+static enum client_state
+lost(struct client *c, const struct mail_reply *reply)
+{
+	return client_failf(c, WHY_PROTOCOL_ERROR, "CHUNKING is offered and BDAT refused: %d %s",
+	    reply->code, reply->text);
+}
+
+/* RFC 3030 s2: a chunk that is not the last one; its 250 is no delivery. */
+enum client_state
+client_xfer_chunk(struct client *c, const struct mail_reply *reply)
+{
+	if (is_end(reply))
+		return end_session(c, reply);
+	if (is_lost(c, reply))
+		return lost(c, reply);
+	if (reply->code / 100 == 2)
+		return CLIENT_BODY;
+	judge_open(c, reply);
+	return over(c, CLIENT_RSET);
+}
+
 enum client_state
 client_xfer_dot(struct client *c, const struct mail_reply *reply)
 {
 	if (is_end(reply))
 		return end_session(c, reply);
+	if (is_lost(c, reply))
+		return lost(c, reply);
 	if (reply->code / 100 != 2) {
 		judge_open(c, reply);
-		return over(c, CLIENT_IDLE);
+		return over(c, c->chunked ? CLIENT_RSET : CLIENT_IDLE);
 	}
 	for (size_t i = 0; i < c->job->msg->nrcpts; i++) {
 		struct job_result *r = &c->job->results[i];
 
-		if (r->fate != JOB_OPEN)
+		if (r->fate != JOB_OPEN || r->put_off)
 			continue;
 		r->fate = JOB_DELIVERED;
 		why_set_dsn(&r->why, WHY_NONE, reply->dsn[0] != '\0' ? reply->dsn : "2.0.0", "%s",
@@ -231,6 +306,7 @@ client_xfer_dot(struct client *c, const struct mail_reply *reply)
 		str_fmt(r->reply, sizeof r->reply, "%d %s%s%s", reply->code, reply->dsn,
 		    reply->dsn[0] != '\0' ? " " : "", reply->text);
 	}
+	flight_accepted(c->store, c->job, c->ehlo.dsn);
 	c->sent += c->accepted > 0;
 	return over(c, CLIENT_IDLE);
 }
@@ -242,94 +318,8 @@ client_xfer_early(struct client *c, const struct mail_reply *reply)
 	if (reply->code < 400)
 		return client_failf(c, WHY_PROTOCOL_ERROR, "%d before the end of the message",
 		    reply->code);
+	if (is_lost(c, reply))
+		return lost(c, reply);
 	judge_open(c, reply);
 	return client_failf(c, WHY_REMOTE_DEFERRED, "%d %s", reply->code, reply->text);
-}
-
-/* ---- the text ---- */
-
-static void
-finish_text(struct client *c)
-{
-	struct why why;
-
-	if (mail_dataout_finish(&c->out, io_stream_out(c->stream), &why) == -1) {
-		client_fail(c, &why);
-		return;
-	}
-	io_stream_push(c->stream);
-	client_enter(c, CLIENT_DOT);
-}
-
-/* The store answers by callback; the client may be gone by then. */
-static void
-on_chunk(void *arg, const struct why *why, const char *data, size_t n)
-{
-	struct client_read *read = arg;
-	struct client *c = read->client;
-	struct why local;
-
-	free(read);
-	if (c == NULL)
-		return;
-	c->reading = NULL;
-	if (why_is_set(why)) {
-		client_fail(c, why);
-		return;
-	}
-	if (n == 0 && c->sent_bytes != c->body->size) {
-		why_set(&local, WHY_CORRUPT, "stored text ends too early");
-		client_fail(c, &local);
-		return;
-	}
-	if (n == 0) {
-		finish_text(c);
-		return;
-	}
-	if (mail_dataout_add(&c->out, data, n, io_stream_out(c->stream), &local) == -1) {
-		client_fail(c, &local);
-		return;
-	}
-	c->sent_bytes += n;
-	io_stream_deadline(c->stream, client_state_seconds(CLIENT_BODY) * 1000LL);
-	io_stream_push(c->stream);
-	client_xfer_continue(c);
-}
-
-void
-client_xfer_continue(struct client *c)
-{
-	struct why why;
-
-	if (c->body == NULL) {
-		c->body = store_body_ref(c->job->msg->body);
-		c->sent_bytes = 0;
-		mail_dataout_init(&c->out);
-		if (c->body->data != NULL) {
-			if (mail_dataout_add(&c->out, c->body->data, c->body->size,
-			    io_stream_out(c->stream), &why) == -1)
-				client_fail(c, &why);
-			else
-				finish_text(c);
-			return;
-		}
-	}
-	if (c->reading != NULL)
-		return;
-	if (io_stream_unsent(c->stream) > WINDOW) {
-		io_stream_want_drain(c->stream);
-		return;
-	}
-	c->reading = must_calloc(1, sizeof *c->reading);
-	c->reading->client = c;
-	c->store->ops->read(c->store, c->body, c->sent_bytes, CHUNK, on_chunk, c->reading);
-}
-
-void
-client_xfer_drop(struct client *c)
-{
-	if (c->reading != NULL)
-		c->reading->client = NULL;
-	c->reading = NULL;
-	store_body_unref(&c->body);
 }

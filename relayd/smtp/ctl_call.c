@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/bug.h"
-#include "lib/io/stream.h"
 #include "relayd/smtp/manage.h"
 
 /* A question to the store. The call may end before the answer comes. */
@@ -29,9 +29,10 @@ ctl_call_line(struct ctl_call *c, json_t *line)
 	MUST(!c->over && line != NULL);
 	text = json_dumps(line, JSON_COMPACT);
 	MUST(text != NULL);
-	buf_adds(io_stream_out(c->stream), text);
-	buf_addc(io_stream_out(c->stream), '\n');
-	io_stream_push(c->stream);
+	buf_adds(c->out, text);
+	buf_addc(c->out, '\n');
+	if (c->wrote != NULL)
+		c->wrote(c);
 	free(text);
 	json_decref(line);
 }

@@ -21,11 +21,13 @@
 #include "relayd/smtp/ctl_request.h"
 
 struct admission;
+struct buf;
 struct manage_order;
 struct ctl_call;
 struct ctl_errand;
-struct io_stream;
+struct ctl_merge;
 struct sched;
+struct siblings;
 
 /* What a verb may look at. */
 struct ctl_house {
@@ -34,6 +36,7 @@ struct ctl_house {
 	const struct admission	*admission;	/* NULL if not told */
 	int64_t			 started;	/* mono ms */
 	unsigned		 probes;	/* under way */
+	struct siblings		*siblings;	/* NULL: there is one worker */
 };
 
 struct ctl_verb {
@@ -41,6 +44,7 @@ struct ctl_verb {
 	const struct ctl_arg	*args;		/* at most CTL_ARGS_MAX */
 	enum ctl_right		 right;
 	int			 kind;		/* which one, of several with the same step */
+	const struct ctl_merge	*merge;		/* NULL: with several workers, one answers for all */
 	size_t			 state_size;	/* of call->state, zeroed; 0 = none */
 	void			(*step)(struct ctl_call *);
 	void			(*fini)(void *state);	/* may be NULL; frees what state holds */
@@ -52,8 +56,10 @@ struct ctl_call {
 	struct ctl_value	 values[CTL_ARGS_MAX];
 	void			*state;
 	uint32_t		 uid;		/* of the asker */
-	/* the rest is ctl_call.c's and ctlserve.c's */
-	struct io_stream	*stream;
+	int			 part;		/* its answer is joined with other workers' */
+	/* the rest is ctl_call.c's and its owner's: ctlserve.c or ctl_run.c */
+	struct buf		*out;		/* lines */
+	void			(*wrote)(struct ctl_call *);	/* after each; may be NULL */
 	void			(*next)(struct ctl_call *);	/* see ctl_call_next */
 	int			 over;		/* the last line is written */
 	TAILQ_HEAD(ctl_errands, ctl_errand) errands;
@@ -91,7 +97,7 @@ void	ctl_call_read(struct ctl_call *, struct store_body *, uint64_t offset, size
 int	ctl_call_manage(struct ctl_call *, const struct manage_order *, struct store_message **,
 	    ctl_settled_fn *, struct why *);
 
-/* --- for ctlserve.c --- */
+/* --- for its owner --- */
 void	ctl_call_init(struct ctl_call *, struct ctl_house *);
 /* Frees the state; what the store still owes is thrown away when it comes. */
 void	ctl_call_fini(struct ctl_call *);

@@ -26,6 +26,7 @@ static const char *const mx_states[] = {
 static const char *const address_states[] = {
 	[PLAN_ADDRESSES_UNKNOWN] = "unknown", [PLAN_ADDRESSES_NONE] = "none",
 	[PLAN_ADDRESSES_REFUSED] = "refused", [PLAN_ADDRESSES_FOUND] = "found",
+	[PLAN_ADDRESSES_OURS] = "ours",
 };
 
 static const char *const tlsa_states[] = {
@@ -294,6 +295,25 @@ allows(const struct plan_exception *x)
 	return x->allow_weak_tls ? "weak-tls" : plan_level_name(x->allow);
 }
 
+/* The local addresses of connections, where the configuration names some. */
+static json_t *
+source_addresses(const struct ctl_decision *d)
+{
+	const struct source *s = sources_of(&d->generation->sources, d->rule.source);
+	static const int kinds[] = { AF_INET, AF_INET6 };
+	json_t *list = json_array();
+	struct dns_address a;
+	char text[64];
+
+	for (size_t i = 0; i < LENGTH(kinds); i++) {
+		if (source_address(s, kinds[i], &a, NULL) != 1)
+			continue;
+		dns_address_print(&a, text, sizeof text);
+		add(list, "%s", text);
+	}
+	return list;
+}
+
 void
 ctl_decision_show_rule(struct ctl_call *c, const struct ctl_decision *d)
 {
@@ -312,6 +332,7 @@ ctl_decision_show_rule(struct ctl_call *c, const struct ctl_decision *d)
 	set_text(o, "min_tls", r->min_version > TLS_V1_2 ? "1.3" : "1.2");
 	set(o, "exceptions", exceptions);
 	set(o, "via", via);
+	set(o, "source", source_addresses(d));
 	ctl_call_line(c, o);
 }
 

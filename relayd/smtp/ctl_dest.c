@@ -10,6 +10,7 @@
 #include "lib/base/map.h"
 #include "lib/plan/plan.h"
 #include "lib/queue/key.h"
+#include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/dest.h"
@@ -105,8 +106,43 @@ list_fini(void *state)
 	free(l->names);
 }
 
+/* Each worker has a queue, back-off and connections of its own for a destination. */
+static const struct ctl_field sums[] = {
+	{ .key = "waits_for", .join = CTL_WITH, .by = "recipients" },
+	{ .key = "recipients", .join = CTL_ADD }, { .key = "connections", .join = CTL_ADD },
+	{ .key = "connections_now", .join = CTL_ADD },
+	{ .key = "loaded", .join = CTL_ADD }, { .key = "delivering", .join = CTL_ADD },
+	{ .key = "reason", .join = CTL_WITH, .by = "failures" },
+	{ .key = "code", .join = CTL_WITH, .by = "failures" },
+	{ .key = "why", .join = CTL_WITH, .by = "failures" },
+	{ .key = "failures", .join = CTL_LATEST },
+	{ .key = "blocked_until", .join = CTL_LATEST },
+	{ .key = "next_due", .join = CTL_EARLIEST },
+	{ .key = "asking_policy", .join = CTL_ANY },
+	{ .key = "paused_by", .join = CTL_WITH, .by = "paused_since" },
+	{ .key = "paused_why", .join = CTL_WITH, .by = "paused_since" },
+	{ .key = "paused_since", .join = CTL_LATEST },
+	{ .key = "paused", .join = CTL_ANY },
+	{ .key = NULL },
+};
+
+static int
+is_blocked(const struct ctl_call *c, const json_t *row)
+{
+	return c->values[LIST_BLOCKED].number == 0 ||
+	    json_is_integer(json_object_get(row, "blocked_until"));
+}
+
+static const struct ctl_merge list_merge = {
+	.kind = CTL_SUMMED, .key = "destination", .fields = sums, .order = CTL_BY_WEIGHT,
+	.weight = "recipients", .filter = "blocked", .wanted = is_blocked,
+};
+static const struct ctl_merge show_merge = {
+	.kind = CTL_SUMMED, .key = "destination", .fields = sums,
+};
+
 const struct ctl_verb ctl_verb_dest_list = {
-	.name = "dest.list", .args = list_args, .right = CTL_READ,
+	.name = "dest.list", .args = list_args, .right = CTL_READ, .merge = &list_merge,
 	.state_size = sizeof(struct list), .step = list_step, .fini = list_fini,
 };
 
@@ -147,5 +183,6 @@ show_step(struct ctl_call *c)
 }
 
 const struct ctl_verb ctl_verb_dest_show = {
-	.name = "dest.show", .args = show_args, .right = CTL_READ, .step = show_step,
+	.name = "dest.show", .args = show_args, .right = CTL_READ, .merge = &show_merge,
+	.step = show_step,
 };

@@ -8,6 +8,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
+#include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/pause.h"
 #include "relayd/smtp/sched.h"
@@ -88,9 +89,16 @@ resume_step(struct ctl_call *c)
 	write_note(c, NULL);
 }
 
+/* A worker that is away is told when it is back (pause_share.c). */
+static const struct ctl_merge merge = {
+	.kind = CTL_SUMMED, .key = "destination", .count = CTL_COUNT_MOST, .later = 1,
+};
+
 const struct ctl_verb ctl_verb_dest_pause = {
-	.name = "dest.pause", .args = pause_args, .right = CTL_CHANGE, .step = pause_step,
+	.name = "dest.pause", .args = pause_args, .right = CTL_CHANGE, .merge = &merge,
+	.step = pause_step,
 };
 const struct ctl_verb ctl_verb_dest_resume = {
-	.name = "dest.resume", .args = resume_args, .right = CTL_CHANGE, .step = resume_step,
+	.name = "dest.resume", .args = resume_args, .right = CTL_CHANGE, .merge = &merge,
+	.step = resume_step,
 };

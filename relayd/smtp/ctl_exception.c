@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/ledger.h"
@@ -93,6 +95,45 @@ print(const struct ledger *l, const struct conf_exception *x)
 	return o;
 }
 
+/* ---- several workers: the front counts the limited ones, each its own of the others ---- */
+
+static const struct ctl_field sums[] = {
+	{ .key = "uses", .join = CTL_ADD }, { .key = "unneeded", .join = CTL_ADD },
+	{ .key = "unneeded_in_a_row", .join = CTL_WITH, .by = "last_use" },
+	{ .key = "since", .join = CTL_EARLIEST }, { .key = "first_use", .join = CTL_EARLIEST },
+	{ .key = "last_use", .join = CTL_LATEST }, { .key = "last_needed", .join = CTL_LATEST },
+	{ .key = NULL },
+};
+
+static json_int_t
+number(const json_t *row, const char *key)
+{
+	return json_integer_value(json_object_get(row, key));
+}
+
+/* What to do about it follows from the sums. */
+static void
+conclude(const struct ctl_call *c, json_t *row)
+{
+	const struct ledger_counts counts = {
+		.streak = (uint64_t)number(row, "unneeded_in_a_row"), .seen = number(row, "since"),
+		.last = number(row, "last_use"),
+	};
+	const char *state = json_string_value(json_object_get(row, "state"));
+	enum ledger_advice advice;
+
+	(void)json_object_del(row, "advice");
+	if (state == NULL || strcmp(state, ledger_state_name(LEDGER_ACTIVE)) != 0)
+		return;
+	advice = ledger_advise(&counts, number(row, "expires"), clock_wall_ms());
+	if (advice != LEDGER_FINE)
+		set(row, "advice", ctl_print_text(ledger_advice_name(advice)));
+}
+
+static const struct ctl_merge merge = {
+	.kind = CTL_SUMMED, .key = "exception", .fields = sums, .conclude = conclude,
+};
+
 /* ---- exception.list ---- */
 
 struct list {
@@ -115,7 +156,7 @@ list_step(struct ctl_call *c)
 }
 
 const struct ctl_verb ctl_verb_exception_list = {
-	.name = "exception.list", .args = list_args, .right = CTL_READ,
+	.name = "exception.list", .args = list_args, .right = CTL_READ, .merge = &merge,
 	.state_size = sizeof(struct list), .step = list_step,
 };
 
@@ -138,5 +179,6 @@ show_step(struct ctl_call *c)
 }
 
 const struct ctl_verb ctl_verb_exception_show = {
-	.name = "exception.show", .args = show_args, .right = CTL_READ, .step = show_step,
+	.name = "exception.show", .args = show_args, .right = CTL_READ, .merge = &merge,
+	.step = show_step,
 };

@@ -13,6 +13,7 @@
 #include "lib/plan/table.h"
 #include "relayd/smtp/ask.h"
 #include "relayd/smtp/ctl_decision.h"
+#include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/dest.h"
@@ -325,7 +326,10 @@ explain_step(struct ctl_call *c)
 		x->step(c);
 }
 
+/* A decision is the same everywhere; a message is with one of them. */
+static const struct ctl_merge merge = { .kind = CTL_WHOEVER, .only_with = "id" };
+
 const struct ctl_verb ctl_verb_explain = {
-	.name = "explain", .args = args, .right = CTL_READ,
+	.name = "explain", .args = args, .right = CTL_READ, .merge = &merge,
 	.state_size = sizeof(struct explain), .step = explain_step, .fini = fini,
 };

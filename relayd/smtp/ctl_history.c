@@ -7,14 +7,12 @@
 #include <string.h>
 
 #include "lib/base/bug.h"
-#include "lib/base/map.h"
 #include "lib/base/str.h"
 #include "lib/ipc/ipc.h"
-#include "lib/queue/key.h"
 #include "relayd/smtp/ask.h"
 #include "relayd/smtp/ctl_print.h"
+#include "relayd/smtp/ctl_replan.h"
 #include "relayd/smtp/ctl_verbs.h"
-#include "relayd/smtp/dest.h"
 #include "relayd/smtp/sched.h"
 
 _Static_assert(CTL_LINE_MAX < HISTORY_REASON_MAX, "a reason fits into its row");
@@ -165,15 +163,6 @@ const struct ctl_verb ctl_verb_history_show = {
 /* ---- history.accept ---- */
 
 static void
-replan_one(void *value, void *arg)
-{
-	struct ctl_call *c = arg;
-
-	if (queue_key_is(dest_name(value), c->values[ARG_DOMAIN].text))
-		dest_replan(value);
-}
-
-static void
 on_accept(void *arg, const struct ipc_history *answer)
 {
 	struct ctl_call *c = arg;
@@ -181,7 +170,7 @@ on_accept(void *arg, const struct ipc_history *answer)
 	if (failed(c, answer))
 		return;
 	if (answer->forgotten > 0)
-		map_each(c->house->sched->dests, replan_one, c);
+		ctl_replan(c->house, c->values[ARG_DOMAIN].text);
 	ctl_call_end(c, answer->forgotten, NULL);
 }
 

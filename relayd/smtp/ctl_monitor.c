@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
+#include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/sched.h"
@@ -126,8 +127,51 @@ list_fini(void *state)
 	free(l->names);
 }
 
+/* ---- several workers: whether a domain is safe is said by the sum ---- */
+
+static const struct ctl_field sums[] = {
+	{ .key = "passed", .join = CTL_ADD }, { .key = "would_refuse", .join = CTL_ADD },
+	{ .key = "last_reason", .join = CTL_WITH, .by = "last_refused" },
+	{ .key = "last_refused", .join = CTL_LATEST }, { .key = "last_passed", .join = CTL_LATEST },
+	{ .key = "first", .join = CTL_EARLIEST }, { .key = "dropped", .join = CTL_ADD },
+	{ .key = NULL },
+};
+
+static struct tally_counts
+counts_of(const json_t *row)
+{
+	return (struct tally_counts){
+		.passed = (uint64_t)json_integer_value(json_object_get(row, "passed")),
+		.refused_at = json_integer_value(json_object_get(row, "last_refused")),
+		.passed_at = json_integer_value(json_object_get(row, "last_passed")),
+	};
+}
+
+static void
+conclude(const struct ctl_call *c, json_t *row)
+{
+	const struct tally_counts counts = counts_of(row);
+
+	MUST(json_object_set_new(row, "safe",
+	    json_boolean(tally_safe(&counts, clock_wall_ms()))) == 0);
+}
+
+static int
+sum_is_wanted(const struct ctl_call *c, const json_t *row)
+{
+	const struct tally_counts counts = counts_of(row);
+
+	return wanted(&c->values[LIST_SHOW], &counts);
+}
+
+static const struct ctl_merge list_merge = {
+	.kind = CTL_SUMMED, .key = "domain", .fields = sums, .order = CTL_BY_KEY,
+	.filter = "show", .conclude = conclude, .wanted = sum_is_wanted,
+};
+static const struct ctl_merge reset_merge = { .kind = CTL_SUMMED, .count = CTL_COUNT_MOST };
+
 const struct ctl_verb ctl_verb_monitor_list = {
-	.name = "monitor.list", .args = list_args, .right = CTL_READ,
+	.name = "monitor.list", .args = list_args, .right = CTL_READ, .merge = &list_merge,
 	.state_size = sizeof(struct list), .step = list_step, .fini = list_fini,
 };
 
@@ -163,5 +207,6 @@ reset_step(struct ctl_call *c)
 }
 
 const struct ctl_verb ctl_verb_monitor_reset = {
-	.name = "monitor.reset", .args = reset_args, .right = CTL_CHANGE, .step = reset_step,
+	.name = "monitor.reset", .args = reset_args, .right = CTL_CHANGE, .merge = &reset_merge,
+	.step = reset_step,
 };

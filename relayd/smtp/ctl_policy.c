@@ -9,9 +9,9 @@
 #include "lib/base/map.h"
 #include "lib/base/str.h"
 #include "lib/ipc/ipc.h"
-#include "lib/queue/key.h"
 #include "relayd/smtp/ask.h"
 #include "relayd/smtp/ctl_print.h"
+#include "relayd/smtp/ctl_replan.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/sched.h"
@@ -74,26 +74,13 @@ on_shown(void *arg, const struct ipc_cache *cache)
 }
 
 static void
-replan_one(void *value, void *domain)
-{
-	if (queue_key_is(dest_name(value), domain))
-		dest_replan(value);
-}
-
-static void
-replan(struct ctl_call *c)
-{
-	map_each(c->house->sched->dests, replan_one, c->values[ARG_DOMAIN].text);
-}
-
-static void
 on_fetched(void *arg, const struct ipc_cache *cache)
 {
 	struct ctl_call *c = arg;
 
 	((struct state *)c->state)->asking = NULL;
 	show_cache(c, cache);
-	replan(c);
+	ctl_replan(c->house, c->values[ARG_DOMAIN].text);
 	if (why_is_set(&cache->why))
 		ctl_call_fail(c, &cache->why);
 	else
@@ -111,7 +98,7 @@ on_forgotten(void *arg, const struct ipc_cache *cache)
 		return;
 	}
 	show_cache(c, cache);
-	replan(c);
+	ctl_replan(c->house, c->values[ARG_DOMAIN].text);
 	ctl_call_end(c, cache->gone, NULL);
 }
 

@@ -8,11 +8,13 @@
 #include "lib/base/clock.h"
 #include "lib/base/list.h"
 #include "lib/base/map.h"
+#include "lib/base/num.h"
 #include "lib/base/str.h"
 #include "lib/ipc/ipc.h"
 #include "lib/mail/queue_id.h"
 #include "lib/plan/plan.h"
 #include "relayd/smtp/dest.h"
+#include "relayd/smtp/limit.h"
 #include "relayd/smtp/pause.h"
 #include "relayd/smtp/sched.h"
 
@@ -159,6 +161,7 @@ set_wait_of_pause(json_t *o, const struct pause *p)
 	(void)str_fmt(text, sizeof text, "paused by admin uid %u%s%s", p->uid,
 	    p->reason[0] != '\0' ? ": " : "", p->reason);
 	ctl_print_set_time(o, "next_try", 0);
+	set_text(o, "reason", NULL);
 	set_text(o, "why", text);
 }
 
@@ -168,7 +171,7 @@ set_wait(json_t *o, const struct sched *s, const struct store_rcpt *r)
 {
 	struct dest_view v = look(s, r->dest);
 	int64_t until = wall_of(v.blocked_until), due = clock_queue_to_wall(r->due);
-	int by_dest = until > due;
+	int by_dest = v.why != NULL && until > due;
 
 	if (v.pause != NULL && r->state == STORE_DUE) {
 		set_wait_of_pause(o, v.pause);
@@ -179,7 +182,9 @@ set_wait(json_t *o, const struct sched *s, const struct store_rcpt *r)
 	else if (!by_dest)
 		until = due;
 	ctl_print_set_time(o, "next_try", until);
-	set_text(o, "why", by_dest && r->state == STORE_DUE ? v.why->text : r->last);
+	by_dest = by_dest && r->state == STORE_DUE;
+	set_text(o, "reason", by_dest ? why_token(v.why->reason) : r->reason);
+	set_text(o, "why", by_dest ? v.why->text : r->last);
 }
 
 json_t *
@@ -191,7 +196,8 @@ ctl_print_recipient(const struct sched *s, const struct store_message *m,
 	set_text(o, "recipient", r->address);
 	set_text(o, "destination", r->dest);
 	set_text(o, "state", ctl_state_names[ctl_state_of(s, r)]);
-	ctl_print_set_time(o, "due", clock_queue_to_wall(r->due));
+	if (r->state != STORE_HELD)
+		ctl_print_set_time(o, "due", clock_queue_to_wall(r->due));
 	set(o, "tries", json_integer(r->tries));
 	set_text(o, "last", r->last);
 	set_wait(o, s, r);
@@ -211,6 +217,28 @@ set_pause(json_t *o, const struct pause *p)
 	set_text(o, "paused_why", p->reason[0] != '\0' ? p->reason : NULL);
 }
 
+/* "site": "mx mx.a.example", "site_connections": "3 of 20", "site_rate": "100/1s" */
+static void
+set_limit(json_t *o, const char *what, const struct limit *l)
+{
+	struct queue_rate rate;
+	char key[40], text[64], per[32];
+
+	if (l == NULL)
+		return;
+	set_text(o, what, limit_name(l));
+	str_fmt(key, sizeof key, "%s_connections", what);
+	str_fmt(text, sizeof text, "%u of %u", limit_used(l), limit_max(l));
+	set_text(o, key, text);
+	rate = limit_rate(l);
+	if (rate.n == 0)
+		return;
+	num_duration_print(per, sizeof per, rate.per);
+	str_fmt(key, sizeof key, "%s_rate", what);
+	str_fmt(text, sizeof text, "%u in %s", rate.n, per);
+	set_text(o, key, text);
+}
+
 json_t *
 ctl_print_dest(const struct dest *d)
 {
@@ -227,6 +255,11 @@ ctl_print_dest(const struct dest *d)
 	set_mono(o, "blocked_until", v.blocked_until);
 	ctl_print_set_time(o, "next_due",
 	    v.disk_due == INT64_MAX ? 0 : clock_queue_to_wall(v.disk_due));
+	set(o, "connections_now", json_integer(v.connections));
+	set_limit(o, "domain", v.domain);
+	set_limit(o, "site", v.site);
+	if (v.waits_for != NULL)
+		set_text(o, "waits_for", limit_name(v.waits_for));
 	set(o, "asking_policy", json_boolean(v.asking));
 	set_pause(o, v.pause);
 	if (v.blocked_until != 0 || v.failures > 0)

@@ -10,6 +10,7 @@
 #include "lib/base/bug.h"
 #include "lib/mail/address.h"
 #include "lib/mail/domain.h"
+#include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/ctl_walk.h"
 #include "relayd/smtp/manage.h"
@@ -50,9 +51,22 @@ print_counts(struct ctl_call *c)
 	    "recipients", (json_int_t)h->walk.count, "messages", (json_int_t)h->messages,
 	    "octets", (json_int_t)h->octets, "refused", (json_int_t)h->refused);
 
-	if (h->refused > 0)
+	if (h->refused > 0) {
+		MUST(json_object_set_new(o, "reason",
+		    json_string(why_token(h->refusal.reason))) == 0);
 		MUST(json_object_set_new(o, "why", json_string(h->refusal.text)) == 0);
+	}
 	ctl_call_line(c, o);
+}
+
+static int
+refuse_all(struct ctl_refusal *r, uint64_t n, const char *reason, const char *why)
+{
+	int busy = strcmp(reason, why_token(WHY_LIMIT)) == 0;
+
+	return ctl_refuse(r, busy ? CTL_BUSY : CTL_FAILED,
+	    busy ? "try again when the attempt is over" : NULL, "%llu recipients: %s",
+	    (unsigned long long)n, why);
 }
 
 static void
@@ -60,11 +74,8 @@ all_refused(struct ctl_call *c)
 {
 	const struct change *h = c->state;
 	struct ctl_refusal r;
-	int busy = h->refusal.reason == WHY_LIMIT;
 
-	(void)ctl_refuse(&r, busy ? CTL_BUSY : CTL_FAILED,
-	    busy ? "try again when the attempt is over" : NULL, "%llu recipients: %s",
-	    (unsigned long long)h->refused, h->refusal.text);
+	(void)refuse_all(&r, h->refused, why_token(h->refusal.reason), h->refusal.text);
 	ctl_call_refuse(c, &r);
 }
 
@@ -77,7 +88,7 @@ page_done(struct ctl_call *c)
 		ctl_call_fail(c, &h->failure);
 	} else if (ctl_walk_goes_on(&h->walk)) {
 		ctl_call_next(c);
-	} else if (h->walk.count == 0 && h->refused > 0) {
+	} else if (h->walk.count == 0 && h->refused > 0 && !c->part) {
 		all_refused(c);
 	} else {
 		print_counts(c);
@@ -256,9 +267,38 @@ change_step(struct ctl_call *c)
 	ctl_walk_next(&h->walk, c, on_page);
 }
 
+/* ---- several workers ---- */
+
+static int
+sum_is_refused(const json_t *row, struct ctl_refusal *r)
+{
+	json_int_t refused = json_integer_value(json_object_get(row, "refused"));
+	const char *reason = json_string_value(json_object_get(row, "reason"));
+	const char *why = json_string_value(json_object_get(row, "why"));
+
+	if (json_integer_value(json_object_get(row, "recipients")) > 0 || refused <= 0)
+		return 0;
+	return refuse_all(r, (uint64_t)refused, reason != NULL ? reason : "",
+	    why != NULL ? why : "");
+}
+
+static const struct ctl_field sums[] = {
+	{ .key = "recipients", .join = CTL_ADD }, { .key = "messages", .join = CTL_ADD },
+	{ .key = "octets", .join = CTL_ADD },
+	{ .key = "reason", .join = CTL_WITH, .by = "refused" },
+	{ .key = "why", .join = CTL_WITH, .by = "refused" },
+	{ .key = "refused", .join = CTL_ADD },
+	{ .key = NULL },
+};
+
+static const struct ctl_merge merge = {
+	.kind = CTL_SUMMED, .fields = sums, .count = CTL_COUNT_SUM, .to_max = 1,
+	.refused = sum_is_refused,
+};
+
 #define VERB(word, action, arguments)						\
 	const struct ctl_verb ctl_verb_queue_##word = {				\
-		.name = "queue." #word, .args = arguments, .right = CTL_CHANGE,	\
+		.name = "queue." #word, .args = arguments, .right = CTL_CHANGE, .merge = &merge, \
 		.kind = action, .state_size = sizeof(struct change), .step = change_step, \
 	}
 VERB(hold, MANAGE_HOLD, args);

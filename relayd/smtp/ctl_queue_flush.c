@@ -16,6 +16,7 @@
 #include "lib/base/map.h"
 #include "lib/base/str.h"
 #include "lib/queue/key.h"
+#include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/sched.h"
@@ -126,6 +127,15 @@ on_written(struct ctl_call *c, const struct why *why)
 
 /* ---- a page to write ---- */
 
+/* What is being settled is not overwritten with what was read before. */
+static int
+is_out(const struct ctl_call *c, const struct store_message *m, const struct store_rcpt *r)
+{
+	const struct dest *d = map_gets(c->house->sched->dests, r->dest);
+
+	return d != NULL && dest_has_out(d, m->id, r->id);
+}
+
 static void
 write_message(struct ctl_call *c, const struct store_message *m)
 {
@@ -140,10 +150,11 @@ write_message(struct ctl_call *c, const struct store_message *m)
 		if (!wanted(c, r))
 			continue;
 		f->count++;
-		if (r->due > now)
+		if (r->due > now && !is_out(c, m, r))
 			rows[s.nrcpts++] = (struct store_settle_rcpt){
 				.id = r->id, .fate = STORE_RETRY, .due = now, .tries = r->tries,
 				.warned = r->warned, .last = r->last,
+				.reason = r->reason,
 			};
 	}
 	if (s.nrcpts > 0) {
@@ -216,7 +227,9 @@ flush_step(struct ctl_call *c)
 		ctl_call_list(c, f->after, PAGE, on_page);
 }
 
+static const struct ctl_merge merge = { .kind = CTL_SUMMED, .count = CTL_COUNT_SUM };
+
 const struct ctl_verb ctl_verb_queue_flush = {
-	.name = "queue.flush", .args = args, .right = CTL_CHANGE,
+	.name = "queue.flush", .args = args, .right = CTL_CHANGE, .merge = &merge,
 	.state_size = sizeof(struct flush), .step = flush_step, .fini = fini,
 };

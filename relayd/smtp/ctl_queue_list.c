@@ -4,6 +4,7 @@
  * arrival. Pages come from the store one by one, each when the asker has read
  * the one before.
  */
+#include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/ctl_walk.h"
@@ -64,7 +65,9 @@ list_step(struct ctl_call *c)
 	ctl_walk_next(&l->walk, c, on_page);
 }
 
+static const struct ctl_merge merge = { .kind = CTL_ORDERED, .key = "id" };
+
 const struct ctl_verb ctl_verb_queue_list = {
-	.name = "queue.list", .args = args, .right = CTL_READ,
+	.name = "queue.list", .args = args, .right = CTL_READ, .merge = &merge,
 	.state_size = sizeof(struct list), .step = list_step,
 };

@@ -11,6 +11,7 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/map.h"
+#include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/dest.h"
@@ -191,7 +192,9 @@ show_step(struct ctl_call *c)
 	}
 }
 
+static const struct ctl_merge merge = { .kind = CTL_WHOEVER };
+
 const struct ctl_verb ctl_verb_queue_show = {
-	.name = "queue.show", .args = args, .right = CTL_READ,
+	.name = "queue.show", .args = args, .right = CTL_READ, .merge = &merge,
 	.state_size = sizeof(struct show), .step = show_step, .fini = fini,
 };

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/list.h"
@@ -152,6 +153,15 @@ take_qid(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct c
 }
 
 static int
+compare_ids(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* In order of arrival, as all mail is listed. */
+static int
 take_qids(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
 {
 	size_t n = json_is_array(j) ? json_array_size(j) : 1;
@@ -165,6 +175,7 @@ take_qids(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct 
 			return -1;
 		v->ids[i] = one.number;
 	}
+	qsort(v->ids, n, sizeof v->ids[0], compare_ids);
 	v->number = n;
 	return 0;
 }

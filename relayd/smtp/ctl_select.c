@@ -65,7 +65,8 @@ why_matches(const char *wanted, const struct why *why)
 static int
 reason_matches(const char *wanted, const struct store_rcpt *r, const struct ctl_select_facts *f)
 {
-	return (r->last != NULL && strcasestr(r->last, wanted) != NULL) ||
+	return (r->reason != NULL && strcmp(r->reason, wanted) == 0) ||
+	    (r->last != NULL && strcasestr(r->last, wanted) != NULL) ||
 	    why_matches(wanted, f->block);
 }
 

@@ -4,14 +4,18 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
+#include "lib/base/list.h"
 #include "lib/base/map.h"
 #include "relayd/smtp/admission.h"
 #include "relayd/smtp/ask.h"
+#include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/dest.h"
+#include "relayd/smtp/held.h"
 #include "relayd/smtp/ledger.h"
 #include "relayd/smtp/pause.h"
+#include "relayd/smtp/limit.h"
 #include "relayd/smtp/sched.h"
 #include "version.h"
 
@@ -51,6 +55,7 @@ add_queue(json_t *o, const struct ctl_house *h)
 {
 	const struct sched *s = h->sched;
 	struct sums sums = { 0 };
+	uint64_t held = 0, aged = 0;
 
 	map_each(s->dests, sum_one, &sums);
 	set_number(o, "recipients", sums.recipients);
@@ -58,9 +63,13 @@ add_queue(json_t *o, const struct ctl_house *h)
 	set_number(o, "blocked_destinations", sums.blocked);
 	set_number(o, "paused_destinations", pause_count(s->pauses));
 	set_number(o, "blocked_recipients", sums.blocked_recipients);
-	set_number(o, "connections", s->lanes);
+	if (s->held != NULL)
+		held_counts(s->held, &held, &aged);
+	set_number(o, "held_recipients", held);
+	set_number(o, "held_a_day", aged);
+	set_number(o, "connections", limit_used(s->all));
 	set_number(o, "loaded_messages", s->jobs);
-	set(o, "space", json_boolean(h->store->ops->has_space(h->store)));
+	set(o, "space", json_boolean(h->store->ops->refuses(h->store) == WHY_NONE));
 }
 
 static size_t
@@ -117,8 +126,47 @@ status_step(struct ctl_call *c)
 	ctl_call_end(c, 1, NULL);
 }
 
+/* ---- several workers ---- */
+
+/* Most workers know the same destinations: the greatest number is nearest to theirs all. */
+static const struct ctl_field sums[] = {
+	{ .key = "draining", .join = CTL_ANY }, { .key = "policy_connected", .join = CTL_ALL },
+	{ .key = "sessions", .join = CTL_ADD }, { .key = "recipients", .join = CTL_ADD },
+	{ .key = "destinations", .join = CTL_LATEST },
+	{ .key = "blocked_destinations", .join = CTL_LATEST },
+	{ .key = "paused_destinations", .join = CTL_LATEST },
+	{ .key = "blocked_recipients", .join = CTL_ADD },
+	{ .key = "held_recipients", .join = CTL_ADD }, { .key = "held_a_day", .join = CTL_ADD },
+	{ .key = "connections", .join = CTL_ADD }, { .key = "loaded_messages", .join = CTL_ADD },
+	{ .key = "space", .join = CTL_ALL },
+	{ .key = NULL },
+};
+
+/* One line for each: {"worker":1,"up":true,"pid":..,"since":..,...}. */
+static json_t *
+about(unsigned worker, const json_t *row)
+{
+	static const char *const keys[] = {
+		"pid", "sessions", "recipients", "connections", "loaded_messages",
+	};
+	json_t *o = json_pack("{s:i, s:b}", "worker", (int)worker, "up", row != NULL);
+	json_int_t uptime = json_integer_value(json_object_get(row, "uptime"));
+
+	if (row == NULL)
+		return o;
+	for (size_t i = 0; i < LENGTH(keys); i++)
+		set_number(o, keys[i],
+		    (uint64_t)json_integer_value(json_object_get(row, keys[i])));
+	ctl_print_set_time(o, "since", clock_wall_ms() - uptime * 1000);
+	return o;
+}
+
+static const struct ctl_merge merge = {
+	.kind = CTL_SUMMED, .fields = sums, .partial = 1, .about = about,
+};
+
 static const struct ctl_arg args[] = { { .key = NULL } };
 
 const struct ctl_verb ctl_verb_status = {
-	.name = "status", .args = args, .right = CTL_READ, .step = status_step,
+	.name = "status", .args = args, .right = CTL_READ, .merge = &merge, .step = status_step,
 };

@@ -20,6 +20,8 @@
 #include "lib/io/listener.h"
 #include "lib/io/stream.h"
 #include "relayd/smtp/ctl_call.h"
+#include "relayd/smtp/ctl_gather.h"
+#include "relayd/smtp/ctl_part.h"
 #include "relayd/smtp/ctl_verbs.h"
 
 #define CONN_MAGIC	0xc0417011u
@@ -34,12 +36,14 @@ struct conn {
 	struct event		 ev_step;
 	struct ucred		 peer;
 	struct ctl_call		 call;
+	struct ctl_gather	*gather;	/* all workers answer; NULL: this one does */
 };
 
 struct ctlserve {
 	struct event_base	*base;
 	struct io_listener	*listener;
 	struct ctl_house	 house;
+	struct ctl_front	*front;		/* NULL: there are no other workers */
 	TAILQ_HEAD(conns, conn)	 conns;
 	unsigned		 nconns;
 };
@@ -65,6 +69,7 @@ conn_free(struct conn *c)
 	TAILQ_REMOVE(&c->owner->conns, c, link);
 	c->owner->nconns--;
 	event_del(&c->ev_step);
+	ctl_gather_free(&c->gather);
 	ctl_call_fini(&c->call);
 	io_stream_free(&c->stream);
 	c->magic = 0;
@@ -72,6 +77,12 @@ conn_free(struct conn *c)
 }
 
 /* ---- the answer goes out ---- */
+
+static void
+on_call_wrote(struct ctl_call *call)
+{
+	io_stream_push(conn_of_call(call)->stream);
+}
 
 static void
 on_call_next(struct ctl_call *call)
@@ -93,6 +104,8 @@ proceed(struct conn *c)
 	if (c->call.over) {
 		io_stream_finish(&c->stream);
 		conn_free(c);
+	} else if (c->gather != NULL) {
+		ctl_gather_step(c->gather);
 	} else {
 		c->call.verb->step(&c->call);
 	}
@@ -160,9 +173,11 @@ understand(struct conn *c, const char *line, size_t n, struct ctl_refusal *r)
 		(void)unknown_verb(name, r);
 	else if (ctl_request_values(root, verb->args, c->call.values, r) == 0)
 		result = check_rights(c, verb, r);
-	json_decref(root);
 	if (result == 0)
 		c->call.verb = verb;
+	if (result == 0 && ctl_gather_is_needed(c->owner->front, &c->call))
+		c->gather = ctl_gather_new(c->owner->front, &c->call, root);
+	json_decref(root);
 	return result;
 }
 
@@ -191,7 +206,7 @@ take_request(struct conn *c, const char *line, size_t n)
 		return;
 	}
 	note(c, line, n, NULL);
-	if (c->call.verb->state_size > 0)
+	if (c->gather == NULL && c->call.verb->state_size > 0)
 		c->call.state = must_calloc(1, c->call.verb->state_size);
 	event_active(&c->ev_step, EV_TIMEOUT, 0);
 }
@@ -260,10 +275,12 @@ on_accept(void *arg, int fd, const struct sockaddr *sa, socklen_t len)
 	c->owner = s;
 	c->peer = peer;
 	ctl_call_init(&c->call, &s->house);
+	c->call.wrote = on_call_wrote;
 	c->call.next = on_call_next;
 	c->call.uid = (uint32_t)peer.uid;
 	event_assign(&c->ev_step, s->base, -1, 0, on_step, c);
-	c->call.stream = c->stream = io_stream_new(s->base, fd, &events, c);
+	c->stream = io_stream_new(s->base, fd, &events, c);
+	c->call.out = io_stream_out(c->stream);
 	io_stream_input_max(c->stream, CTL_REQUEST_MAX);
 	io_stream_deadline(c->stream, DEADLINE_MS);
 	TAILQ_INSERT_TAIL(&s->conns, c, link);
@@ -291,6 +308,14 @@ ctlserve_watch(struct ctlserve *s, const struct admission *a)
 }
 
 void
+ctlserve_share(struct ctlserve *s, struct siblings *siblings, int64_t patience)
+{
+	s->house.siblings = siblings;
+	if (siblings != NULL)
+		s->front = ctl_front_new(s->base, siblings, &s->house, patience);
+}
+
+void
 ctlserve_free(struct ctlserve **sp)
 {
 	struct ctlserve *s = *sp;
@@ -301,6 +326,7 @@ ctlserve_free(struct ctlserve **sp)
 		return;
 	TAILQ_FOREACH_SAFE(c, &s->conns, link, next)
 		conn_free(c);
+	ctl_front_free(&s->front);
 	io_listener_free(&s->listener);
 	free(s);
 }

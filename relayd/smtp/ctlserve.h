@@ -17,16 +17,24 @@
 #ifndef SMTP_CTLSERVE_H
 #define SMTP_CTLSERVE_H
 
+#include <stdint.h>
+
 struct admission;
 struct ctlserve;
 struct event_base;
 struct sched;
+struct siblings;
 struct store;
 
 /* Takes the listening fd. */
 struct ctlserve	*ctlserve_new(struct event_base *, int fd, struct store *, struct sched *);
 /* Lets `status` tell the number of SMTP sessions; borrowed. */
 void		 ctlserve_watch(struct ctlserve *, const struct admission *);
+/*
+ * What concerns all workers is asked of all; before siblings_start. One that
+ * takes longer than patience (ms) for a step of its answer is left out.
+ */
+void		 ctlserve_share(struct ctlserve *, struct siblings *, int64_t patience);
 /* Answers in progress are cut. Before the store is closed and the scheduler freed. */
 void		 ctlserve_free(struct ctlserve **);
 

@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "lib/base/bug.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/base/rand.h"
 #include "lib/plan/requiretls.h"
 #include "relayd/smtp/delivlog.h"
 #include "relayd/smtp/downgrade.h"
-
-#define ADDRESSES_PER_HOST	5	/* HARDENING C6 */
+#include "relayd/smtp/reach.h"
 
 /*
  * How an address is tried: as the plan asks; in monitor mode behind the
@@ -30,12 +31,15 @@ struct deliver {
 	struct client			*client;
 	size_t				 order[PLAN_HOSTS_MAX];
 	size_t				 at, address;	/* position of the walk */
+	size_t				 addresses[PLAN_ADDRESSES_MAX];	/* of this host, in order */
+	struct reach_turn		 turn;
+	int				 full;		/* at this address a session was full */
 	enum rung			 rung;
 	struct why			 refused;	/* monitor mode: what the gate said */
 	int				 was_ready;
 	struct why			 why;		/* the reason that says most so far */
-	struct plan_requiretls_walk	 walk;		/* of a requiretls lane */
-	struct event			 ev_step;
+	struct walk			 walk;
+	struct event			 ev_step, ev_late;
 };
 
 static const struct plan *
@@ -61,14 +65,42 @@ shuffle(struct deliver *d)
 	}
 }
 
-/* A reason about security says more than one about the network, a later one more than an earlier. */
+/* Such a host was not tried: what happened to another says more. */
+static int
+is_about_us(enum why_reason reason)
+{
+	return reason == WHY_SOURCE_ADDRESS || reason == WHY_OWN_ADDRESS;
+}
+
+/* One about security says more than one about the network, a later one more than an earlier. */
 static void
 remember(struct deliver *d, const char *host, const struct why *why)
 {
-	plan_requiretls_refused(&d->walk, host, why);
+	plan_requiretls_refused(&d->walk.now.refused, host, why);
+	if (is_about_us(why->reason) && why_is_set(&d->why))
+		return;
 	if (why_tlsrpt(d->why.reason)[0] != '\0' && why_tlsrpt(why->reason)[0] == '\0')
 		return;
 	d->why = *why;
+}
+
+static const struct dns_address *
+address_of(const struct deliver *d)
+{
+	const struct plan_target *t = &plan_of(d)->targets[d->order[d->at]];
+
+	return &t->host.addresses[d->addresses[d->address]];
+}
+
+/* What stands for one address under the terms of its target: others are another chance. */
+static uint64_t
+address_key(const struct deliver *d)
+{
+	const struct plan_target *t = &plan_of(d)->targets[d->order[d->at]];
+	uint64_t parts[3] = { plan_requirement_key(&t->requirement),
+		rand_hash(address_of(d), sizeof *address_of(d)), t->port };
+
+	return rand_hash(parts, sizeof parts);
 }
 
 static void
@@ -78,6 +110,18 @@ step(struct deliver *d)
 }
 
 /* ---- one connection ---- */
+
+/* All that can be done at this address was in vain. */
+static void
+next_address(struct deliver *d, const struct why *why)
+{
+	if (why->reason == WHY_SOURCE_ADDRESS)
+		walk_skipped(&d->walk, address_key(d));
+	else
+		walk_tried(&d->walk, address_key(d), d->full);
+	d->full = 0;
+	d->address++;
+}
 
 /* Only a failure of security leads to a weaker connection, and only where the plan says so. */
 static void
@@ -93,8 +137,16 @@ next_rung(struct deliver *d, const struct client *c, const struct why *why)
 	} else {
 		d->rung = RUNG_PLAN;
 		why_clear(&d->refused);
-		d->address++;
+		next_address(d, why);
 	}
+}
+
+/* The destination remembers this, and nothing else. */
+static void
+keep(struct deliver *d, struct walk_memory *memory)
+{
+	free(*d->p.memory);
+	*d->p.memory = memory;
 }
 
 static void
@@ -102,6 +154,10 @@ on_ready(void *arg, struct client *c)
 {
 	struct deliver *d = arg;
 
+	if (!d->was_ready) {
+		reach_note(c, address_of(d), clock_mono_ms());
+		keep(d, NULL);
+	}
 	d->was_ready = 1;
 	d->events->ready(d->arg, d);
 }
@@ -114,6 +170,15 @@ on_done(void *arg, struct client *c, struct job *job)
 	d->events->done(d->arg, d, job);
 }
 
+/* A host that admits and then carries nothing must not keep the ones behind it from a try. */
+static void
+go_on_behind(struct deliver *d, const struct why *why)
+{
+	next_address(d, why);
+	walk_cut(&d->walk);
+	keep(d, walk_end(&d->walk));
+}
+
 static void
 on_ended(void *arg, struct client *c, const struct why *why)
 {
@@ -121,9 +186,13 @@ on_ended(void *arg, struct client *c, const struct why *why)
 
 	if (d->was_ready) {
 		d->why = *why;
+		if (why_is_set(why) && client_sent(c) == 0)
+			go_on_behind(d, why);
 		d->events->ended(d->arg, d, &d->why, 1);
 		return;
 	}
+	reach_note(c, address_of(d), clock_mono_ms());
+	d->full |= client_full(c);
 	remember(d, client_target(c)->host.name, why);
 	delivlog_host(plan_of(d)->domain, client_relay(c), client_target(c), client_facts(c), why);
 	downgrade_refused(c, why);
@@ -139,14 +208,14 @@ static const struct client_events client_events = {
 static void
 dial(struct deliver *d, size_t target)
 {
+	const struct plan_target *t = &plan_of(d)->targets[target];
 	struct client_param p = {
 		.base = d->p.base, .store = d->p.store, .generation = d->p.generation,
 		.route = d->p.route, .target = target,
-		.port = plan_of(d)->targets[target].port,
-		.address = plan_of(d)->targets[target].host.addresses[d->address],
+		.port = t->port, .address = *address_of(d),
+		.connect_ms = reach_connect_ms(&t->host, address_of(d), d->p.generation->conf),
 		.in_clear = d->rung == RUNG_CLEAR, .requiretls = d->p.requiretls,
 	};
-	const struct plan_target *t = &plan_of(d)->targets[target];
 
 	/* The plan refuses this host altogether (plan/plan.h): only monitor mode goes on. */
 	if (t->requirement.level == PLAN_NO_LEVEL && d->rung == RUNG_PLAN) {
@@ -170,31 +239,108 @@ eligible(const struct deliver *d, const struct plan_target *t, struct why *why)
 	return d->p.requiretls ? plan_requiretls_name(plan_of(d), t, why) : 0;
 }
 
+/* The walk is over and nobody admitted us. The owner frees the lane. */
+static void
+finish(struct deliver *d)
+{
+	const struct plan *p = plan_of(d);
+
+	keep(d, walk_end(&d->walk));
+	if (*d->p.memory != NULL)
+		log_info("%s: this attempt ends after %zu addresses and %zu sessions; "
+		    "the next goes on behind them", p->domain, d->walk.dialled,
+		    d->walk.sessions);
+	if (!why_is_set(&d->why))
+		why_set(&d->why, WHY_NO_ADDRESS, "no host of %s could be tried", p->domain);
+	event_del(&d->ev_late);
+	d->events->ended(d->arg, d, &d->why, 0);
+}
+
+/* The next address of this host: 1, d->address is it; 0: another host's turn; -1: enough. */
+static int
+find_address(struct deliver *d, const struct plan_host *h)
+{
+	int may = 0;
+
+	if (d->address == 0) {
+		walk_host(&d->walk);
+		reach_order(&d->turn, h, d->p.generation->conf, clock_mono_ms(), d->addresses);
+	}
+	for (; d->address < h->naddresses; d->address++)
+		if ((may = walk_may_try(&d->walk, address_key(d))) != 0)
+			return may;
+	return 0;
+}
+
+/* The next address that may be tried, from here to the end of the plan: 1, else 0. */
+static int
+find(struct deliver *d)
+{
+	const struct plan *p = plan_of(d);
+	struct why why;
+	int found;
+
+	for (; d->at < p->ntargets; d->at++, d->address = 0) {
+		const struct plan_target *t = &p->targets[d->order[d->at]];
+
+		if (eligible(d, t, &why) == -1) {
+			remember(d, t->host.name, &why);
+			delivlog_host(p->domain, t->host.name, t, NULL, &why);
+		} else if ((found = find_address(d, &t->host)) != 0) {
+			return found == 1;
+		}
+	}
+	return 0;
+}
+
 /* Advances to the next address that may be tried, or ends the lane. */
 static void
 on_step(evutil_socket_t fd, short what, void *arg)
 {
 	struct deliver *d = arg;
-	const struct plan *p = plan_of(d);
 
-	for (; d->at < p->ntargets; d->at++, d->address = 0) {
-		const struct plan_target *t = &p->targets[d->order[d->at]];
-
-		struct why why;
-
-		if (eligible(d, t, &why) == -1) {
-			remember(d, t->host.name, &why);
-			delivlog_host(p->domain, t->host.name, t, NULL, &why);
-			continue;
-		}
-		if (d->address < t->host.naddresses && d->address < ADDRESSES_PER_HOST) {
-			dial(d, d->order[d->at]);
-			return;
-		}
+	if (find(d)) {
+		dial(d, d->order[d->at]);
+	} else if (walk_again(&d->walk)) {
+		d->at = d->address = 0;
+		step(d);
+	} else {
+		finish(d);
 	}
-	if (!why_is_set(&d->why))
-		why_set(&d->why, WHY_NO_ADDRESS, "no host of %s could be tried", p->domain);
-	d->events->ended(d->arg, d, &d->why, 0);
+}
+
+/* HARDENING C6: the whole attempt has a measure, however patient each step of it is. */
+static void
+on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct deliver *d = arg;
+	const struct plan_target *t;
+	struct why why;
+
+	if (d->was_ready)
+		return;
+	if (d->client != NULL) {
+		t = client_target(d->client);
+		why_set(&why, WHY_TIMEOUT, "the attempt was not over within %lld s",
+		    (long long)d->p.generation->conf->delivery.attempt_timeout / 1000);
+		remember(d, t->host.name, &why);
+		delivlog_host(plan_of(d)->domain, client_relay(d->client), t,
+		    client_facts(d->client), &why);
+		next_address(d, &why);
+		client_free(&d->client);
+	}
+	event_del(&d->ev_step);
+	walk_cut(&d->walk);
+	finish(d);
+}
+
+static void
+bound_attempt(struct deliver *d)
+{
+	int64_t ms = d->p.generation->conf->delivery.attempt_timeout;
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	event_add(&d->ev_late, &tv);
 }
 
 /* ---- the lane ---- */
@@ -211,8 +357,10 @@ deliver_new(const struct deliver_param *p, const struct deliver_events *events, 
 	route_ref(d->p.route);
 	why_clear(&d->why);
 	why_clear(&d->refused);
-	plan_requiretls_begin(&d->walk);
+	walk_begin(&d->walk, *p->memory);
 	event_assign(&d->ev_step, p->base, -1, 0, on_step, d);
+	event_assign(&d->ev_late, p->base, -1, 0, on_late, d);
+	bound_attempt(d);
 	shuffle(d);
 	step(d);
 	return d;
@@ -227,6 +375,7 @@ deliver_free(struct deliver **dp)
 	if (d == NULL)
 		return;
 	event_del(&d->ev_step);
+	event_del(&d->ev_late);
 	client_free(&d->client);
 	route_unref(&d->p.route);
 	generation_unref(&d->p.generation);
@@ -250,7 +399,8 @@ deliver_quit(struct deliver *d)
 int
 deliver_hopeless(const struct deliver *d, struct why *why)
 {
-	return d->p.requiretls && !d->was_ready && plan_requiretls_over(&d->walk, why);
+	return d->p.requiretls && !d->was_ready && !d->walk.left &&
+	    plan_requiretls_over(&d->walk.now.refused, why);
 }
 
 const struct client *

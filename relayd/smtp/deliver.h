@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * deliver: one lane to a destination. Walks the plan's targets in preference
- * order (random within one, RFC 5321 s5.1) and their addresses until a
- * connection is admitted; then carries job after job over it.
+ * order (random within one, RFC 5321 s5.1) and their addresses (families.h)
+ * until a connection is admitted; then carries job after job over it. How far
+ * one walk goes, and where the next one goes on, is said by walk.h.
  *
  * Callbacks come from the event loop, never from inside a call.
  */
@@ -10,6 +11,7 @@
 #define SMTP_DELIVER_H
 
 #include "relayd/smtp/client.h"
+#include "relayd/smtp/walk.h"
 
 struct deliver;
 
@@ -26,6 +28,7 @@ struct deliver_param {
 	struct generation	*generation;
 	struct route		*route;
 	int			 requiretls;	/* only hosts that take REQUIRETLS will do */
+	struct walk_memory	**memory;	/* the destination's, malloc'd; outlives the lane */
 };
 
 struct deliver	*deliver_new(const struct deliver_param *, const struct deliver_events *, void *arg);

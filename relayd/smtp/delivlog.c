@@ -83,7 +83,7 @@ requirement_of(const struct delivlog_attempt *a)
 struct record {
 	char	 qid[MAIL_QUEUE_ID_LEN + 1], delay[24], a[24], b[24], c[24], d[24];
 	char	 text[TEXT_MAX + 1], dsn[12];
-	const char *relay, *policy, *level, *cert, *tls, *exception, *token, *requiretls;
+	const char *relay, *src, *policy, *level, *cert, *tls, *exception, *token, *requiretls;
 	const char *would, *would_token, *wanted;	/* monitor mode: what enforcing would have done */
 };
 
@@ -115,7 +115,9 @@ fill(struct record *out, const struct job *j, size_t i, enum delivlog_status sta
 
 	mail_queue_id_print(out->qid, j->msg->id);
 	fill_delays(out, j, a);
-	out->relay = a->client != NULL ? client_relay(a->client) : "none";
+	out->relay = a->client != NULL ? client_relay(a->client) :
+	    a->relay != NULL ? a->relay : "none";
+	out->src = a->client != NULL ? client_local(a->client) : NULL;
 	str_copy(out->dsn, r->why.dsn, sizeof out->dsn);
 	/* What was temporary is final once we give up (RFC 3463 s2). */
 	if ((status == DELIVLOG_BOUNCED || status == DELIVLOG_EXPIRED) && out->dsn[0] == '4')
@@ -152,6 +154,7 @@ render(struct buf *b, const struct record *rec, const char *to, enum delivlog_st
 	buf_addf(b, "%s: to=<%s>, relay=%s, delay=%s, delays=%s/%s/%s/%s, dsn=%s, status=%s (%s)",
 	    rec->qid, to, rec->relay, rec->delay, rec->a, rec->b, rec->c, rec->d, rec->dsn,
 	    statuses[status].word, rec->text);
+	add_key(b, "src", rec->src);
 	add_key(b, "policy", rec->policy);
 	add_key(b, "level", rec->level);
 	add_key(b, "tls", rec->tls);
@@ -162,6 +165,8 @@ render(struct buf *b, const struct record *rec, const char *to, enum delivlog_st
 	add_key(b, "would_reason", rec->would_token);
 	add_key(b, "wanted", rec->wanted);
 	add_key(b, "reason", rec->token);
+	add_key(b, "learnt", a->learnt);
+	add_key(b, "duplicate", a->duplicate ? "possible" : NULL);
 	if (status != DELIVLOG_SENT && result[0] != '\0')
 		add_key(b, "result", result);
 	buf_addf(b, " try=%u", tries);
@@ -184,7 +189,8 @@ delivlog_attempt(const struct job *j, size_t i, enum delivlog_status status,
 		const struct log_kv kv[] = {
 			LOG_STR("qid", rec.qid), LOG_STR("to", rcpt->address),
 			LOG_STR("from", j->msg->sender), LOG_STR("dest", a->dest),
-			LOG_STR("relay", rec.relay), LOG_STR("status", statuses[status].word),
+			LOG_STR("relay", rec.relay), LOG_STR("src", rec.src),
+			LOG_STR("status", statuses[status].word),
 			LOG_STR("dsn", rec.dsn), LOG_STR("text", rec.text),
 			LOG_NUM("delay_ms", clock_queue_ms() - j->msg->created),
 			LOG_NUM("size", (int64_t)j->msg->size), LOG_STR("policy", rec.policy),
@@ -205,6 +211,8 @@ delivlog_attempt(const struct job *j, size_t i, enum delivlog_status status,
 			    client_refused(a->client)->text : NULL),
 			LOG_STR("reason", rec.token),
 			LOG_STR("result", result[0] != '\0' ? result : NULL),
+			LOG_STR("learnt", a->learnt),
+			LOG_STR("duplicate", a->duplicate ? "possible" : NULL),
 			LOG_NUM("try", rcpt->tries + 1),
 		};
 
@@ -215,27 +223,24 @@ delivlog_attempt(const struct job *j, size_t i, enum delivlog_status status,
 }
 
 void
-delivlog_waiting(const struct job *j, const char *dest, const struct why *why)
+delivlog_waiting(const struct job *j, size_t i, const char *dest, const struct why *why)
 {
+	const char *to = j->msg->rcpts[i].address;
 	char qid[MAIL_QUEUE_ID_LEN + 1];
+	const struct log_kv kv[] = {
+		LOG_STR("qid", qid), LOG_STR("to", to), LOG_STR("dest", dest),
+		LOG_STR("status", "deferred"), LOG_STR("dsn", why->dsn),
+		LOG_STR("text", why->text), LOG_STR("reason", why_token(why->reason)),
+	};
+	struct buf b;
 
 	mail_queue_id_print(qid, j->msg->id);
-	for (size_t i = 0; i < j->msg->nrcpts; i++) {
-		const char *to = j->msg->rcpts[i].address;
-		const struct log_kv kv[] = {
-			LOG_STR("qid", qid), LOG_STR("to", to), LOG_STR("dest", dest),
-			LOG_STR("status", "deferred"), LOG_STR("dsn", why->dsn),
-			LOG_STR("text", why->text), LOG_STR("reason", why_token(why->reason)),
-		};
-		struct buf b;
-
-		buf_init(&b);
-		buf_addf(&b, "%s: to=<%s>, relay=none, delay=0, delays=0/0/0/0, dsn=%s, "
-		    "status=deferred (%s waits: %.150s) reason=%s try=0", qid, to, why->dsn, dest,
-		    why->text, why_token(why->reason));
-		log_event(LOG_LVL_INFO, "smtp", "waiting", buf_str(&b), kv, LENGTH(kv));
-		buf_fini(&b);
-	}
+	buf_init(&b);
+	buf_addf(&b, "%s: to=<%s>, relay=none, delay=0, delays=0/0/0/0, dsn=%s, "
+	    "status=deferred (%s waits: %.150s) reason=%s try=0", qid, to, why->dsn, dest,
+	    why->text, why_token(why->reason));
+	log_event(LOG_LVL_INFO, "smtp", "waiting", buf_str(&b), kv, LENGTH(kv));
+	buf_fini(&b);
 }
 
 void
@@ -314,6 +319,24 @@ delivlog_active(const struct store_message *m, size_t nrcpts)
 	buf_addf(&b, "%s: from=<%s>, size=%llu, nrcpt=%zu (queue active)", qid, m->sender,
 	    (unsigned long long)m->size, nrcpts);
 	log_event(LOG_LVL_INFO, "qmgr", "queue", buf_str(&b), kv, LENGTH(kv));
+	buf_fini(&b);
+}
+
+void
+delivlog_possible_duplicate(uint64_t id, const struct store_rcpt *r, const char *relay)
+{
+	char qid[MAIL_QUEUE_ID_LEN + 1];
+	const struct log_kv kv[] = {
+		LOG_STR("qid", qid), LOG_STR("to", r->address), LOG_STR("dest", r->dest),
+		LOG_STR("relay", relay), LOG_STR("duplicate", "possible"),
+	};
+	struct buf b;
+
+	mail_queue_id_print(qid, id);
+	buf_init(&b);
+	buf_addf(&b, "%s: to=<%s>, relay=%s: possible duplicate: relayd ended before the server's "
+	    "answer to the message was known", qid, r->address, relay);
+	log_event(LOG_LVL_WARNING, "smtp", "possible-duplicate", buf_str(&b), kv, LENGTH(kv));
 	buf_fini(&b);
 }
 

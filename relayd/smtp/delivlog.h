@@ -18,12 +18,15 @@ struct delivlog_attempt {
 	const struct client	*client;	/* NULL: no connection (relay=none) */
 	const struct plan	*plan;		/* NULL: no plan yet */
 	const char		*dest;
+	const char		*relay;		/* without a client; NULL: none */
+	const char		*learnt;	/* "journal": from there, after a crash; else NULL */
+	int			 duplicate;	/* the recipient may have a copy already */
 };
 
 void	delivlog_attempt(const struct job *, size_t rcpt, enum delivlog_status,
 	    const struct delivlog_attempt *);
-/* A message that waits because its destination does; no attempt was made. */
-void	delivlog_waiting(const struct job *, const char *dest, const struct why *);
+/* A recipient that waits because its destination does; no attempt was made. */
+void	delivlog_waiting(const struct job *, size_t rcpt, const char *dest, const struct why *);
 /* One host of a walk that would not do. facts may be NULL. */
 void	delivlog_host(const char *domain, const char *relay, const struct plan_target *,
 	    const struct tls_facts *, const struct why *);
@@ -31,6 +34,8 @@ void	delivlog_accepted(const struct store_message *, const char *protocol, const
 /* The header said "TLS-Required: No", for which this client is listed or not. */
 void	delivlog_tls_required_no(const struct store_message *, int honoured);
 void	delivlog_active(const struct store_message *, size_t nrcpts);
+/* A process was killed behind the final dot to this relay: it may have taken the message. */
+void	delivlog_possible_duplicate(uint64_t id, const struct store_rcpt *, const char *relay);
 void	delivlog_removed(uint64_t id);
 
 #endif

@@ -15,6 +15,7 @@
 #include "relayd/smtp/downgrade.h"
 #include "relayd/smtp/outcome.h"
 #include "relayd/smtp/pause.h"
+#include "relayd/smtp/wake.h"
 
 /* ---- failure of the destination as a whole ---- */
 
@@ -56,7 +57,7 @@ dest_failed(struct dest *d, const struct why *why)
 static void
 refused_by_plan(struct dest *d)
 {
-	const struct conf_durations *retry = &d->s->generation->conf->queue.retry;
+	const struct conf_durations *retry = generation_retry(d->s->generation, d->key.domain);
 	const struct plan *p = &d->route->plan;
 	struct why why = p->why;
 
@@ -96,7 +97,9 @@ on_evidence(void *arg, const struct plan_evidence *e)
 		route->plan.expires = until;
 	route_unref(&d->route);
 	d->route = route;
+	dest_turn_limits(d);
 	dest_lane_recheck(d);
+	wake_planned(d);
 	if (route->plan.verdict == PLAN_DEFER)
 		refused_by_plan(d);
 	dest_run(d);
@@ -151,32 +154,33 @@ due_mono(const struct dest *d)
 
 /* Until the next probe, or until a sender has to be told that mail waits. */
 static void
-wait_blocked(struct dest *d)
+wait_blocked(struct dest *d, int64_t until)
 {
-	int64_t until = queue_backoff_until(&d->backoff), wait;
+	int64_t now = clock_queue_ms(), mono = clock_mono_ms();
 
-	wait = d->sweep_at == DEST_NEVER ? DEST_NEVER : d->sweep_at - clock_queue_ms();
-	if (wait <= 0 || (d->sweep_more && d->nout == 0))
+	if (d->sweep_at <= now || (d->sweep_more && d->nout == 0))
 		dest_window_sweep(d);
-	else if (wait != DEST_NEVER && clock_mono_ms() + wait < until)
-		until = clock_mono_ms() + wait;
+	if (!d->sweeping && d->sweep_at != DEST_NEVER && d->sweep_at - now < until - mono)
+		until = mono + (d->sweep_at - now);
 	sleep_until(d, until);
 }
 
 static int
 idle(const struct dest *d)
 {
-	return d->nready == 0 && d->nout == 0 && d->nlanes == 0 && !d->turn.waits && !d->loading && !d->sweeping &&
+	return d->nready == 0 && d->nout == 0 && d->nlanes == 0 && !d->loading && !d->sweeping &&
 	    d->asking == NULL;
 }
 
 static void
 run(struct dest *d)
 {
-	if (d->s->draining || d->paused)
+	if (d->s->draining)
 		return;
-	if (dest_blocked(d)) {
-		wait_blocked(d);
+	if (d->paused)
+		dest_window_release(d, NULL);	/* what came back, for the sweep to see it */
+	if (d->paused || dest_blocked(d)) {
+		wait_blocked(d, d->paused ? DEST_NEVER : queue_backoff_until(&d->backoff));
 		return;
 	}
 	dest_window_load(d);
@@ -204,9 +208,10 @@ dest_run(struct dest *d)
 	}
 	d->running = 1;
 	do {
-		d->again = 0;
+		d->again = d->wants_lane = d->wants_token = 0;
 		run(d);
 	} while (d->again);
+	dest_turn_drop_unwanted(d);
 	d->running = 0;
 	if (idle(d) && d->count == 0 && !dest_blocked(d) && !d->paused) {
 		sched_forget(d->s, d);
@@ -223,6 +228,8 @@ dest_settled(struct dest *d, struct job *j, size_t gone, int64_t next_due)
 	d->count -= gone < d->count ? gone : d->count;
 	TAILQ_REMOVE(&d->out, j, link);
 	d->nout--;
+	if (!j->held)
+		dest_window_remind(d, j);
 	dest_window_discard(d, j);
 	if (next_due != 0)
 		dest_window_on_disk(d, next_due);
@@ -246,8 +253,10 @@ dest_pause(struct dest *d)
 	if (paused == d->paused)
 		return;
 	d->paused = paused;
-	if (paused)
+	if (paused) {
 		dest_window_release(d, NULL);
+		d->sweep_at = 0;
+	}
 	sched_wake_at(d->s, d, clock_mono_ms());
 }
 
@@ -257,7 +266,8 @@ dest_reload(struct dest *d)
 	/* A route of another generation is not fresh: the plan is decided again. What is being
 	 * looked up may be the wrong hosts by now. */
 	ask_cancel(&d->asking);
-	dest_unblock(d);
+	dest_turn_limits(d);
+	sched_wake_at(d->s, d, clock_mono_ms());
 }
 
 void
@@ -272,7 +282,10 @@ dest_replan(struct dest *d)
 {
 	ask_cancel(&d->asking);
 	route_unref(&d->route);
-	dest_unblock(d);
+	if (d->plan_digest == 0 && d->planless == WHY_NONE)
+		dest_unblock(d);
+	else
+		ask_policy(d);		/* wake.c knows what it may change */
 }
 
 /* ---- life ---- */
@@ -286,11 +299,13 @@ dest_new(struct sched *s, const char *name)
 	d->name = must_strdup(name);
 	queue_key_parse(name, &d->key);
 	d->disk_due = d->sweep_at = DEST_NEVER;
-	d->turn.dest = d;
 	d->paused = pause_of(s->pauses, d->key.domain) != NULL;
-	queue_backoff_init(&d->backoff, 1,
-	    (unsigned)s->generation->conf->delivery.connections_per_destination);
+	if (d->paused)
+		d->sweep_at = 0;
+	queue_backoff_init(&d->backoff, 1, 1);
+	dest_turn_begin(d);
 	TAILQ_INIT(&d->ready);
+	queue_fair_init(&d->turns);
 	TAILQ_INIT(&d->out);
 	TAILQ_INIT(&d->lanes);
 	return d;
@@ -306,12 +321,15 @@ dest_free(struct dest **dp)
 	if (d == NULL)
 		return;
 	dest_lane_free_all(d);
-	sched_lane_leave_line(d->s, &d->turn);
+	dest_turn_end(d);
+	queue_fair_fini(&d->turns);
 	TAILQ_FOREACH_SAFE(j, &d->ready, link, next)
 		job_free(&j);
 	ask_cancel(&d->asking);
 	route_unref(&d->route);
+	route_unref(&d->last);
 	generation_unref(&d->generation);
+	free(d->walk);
 	free(d->name);
 	free(d);
 }
@@ -338,5 +356,7 @@ dest_look(const struct dest *d, struct dest_view *v)
 		.blocked_until = dest_blocked(d) ? queue_backoff_until(&d->backoff) : 0,
 		.plan = d->route != NULL ? &d->route->plan : NULL, .asking = d->asking != NULL,
 		.pause = pause_of(d->s->pauses, d->key.domain),
+		.connections = d->backoff.limit, .domain = d->domain, .site = d->site,
+		.waits_for = d->turn.at != NULL ? d->turn.at : d->token.at,
 	};
 }

@@ -15,6 +15,7 @@
 #include "relayd/smtp/job.h"
 
 struct dest;
+struct limit;
 struct pause;
 struct plan;
 struct sched;
@@ -35,6 +36,8 @@ void		 dest_unblock(struct dest *);
 /* Its plan is decided again, now. */
 void		 dest_replan(struct dest *);
 int		 dest_busy(const struct dest *);
+/* 1: this recipient is being delivered or settled; what was read of it may be outdated. */
+int		 dest_has_out(const struct dest *, uint64_t message, int64_t rcpt);
 /*
  * An administrator's hand: these recipients, all of this destination and of
  * one message, are taken out of the way of delivery until their settlement.
@@ -62,6 +65,9 @@ struct dest_view {
 	const struct plan	*plan;		/* NULL: none now */
 	int			 asking;	/* the policy worker has the question */
 	const struct pause	*pause;		/* by an administrator; NULL: none */
+	unsigned		 connections;	/* at once, as it goes now */
+	const struct limit	*domain, *site;	/* what they count against; site may be NULL */
+	const struct limit	*waits_for;	/* NULL: for none of its limits */
 };
 void		 dest_look(const struct dest *, struct dest_view *);
 

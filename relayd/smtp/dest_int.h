@@ -7,6 +7,7 @@
 #include "lib/queue/key.h"
 #include "relayd/smtp/deliver.h"
 #include "relayd/smtp/dest.h"
+#include "relayd/smtp/limit.h"
 #include "relayd/smtp/route.h"
 #include "relayd/smtp/sched.h"
 
@@ -23,24 +24,45 @@ struct dest {
 	uint64_t		 count;		/* recipients in the queue, as far as known */
 
 	/* window: the part of the queue that is in memory */
-	struct job_list		 ready;		/* to be given to a lane */
+	struct job_list		 ready;		/* to be given to a lane, oldest first */
+	struct queue_fair	 turns;		/* the same, in the order in which they are given */
 	struct job_list		 out;		/* with a lane, or being settled */
 	size_t			 nready, nout;
 	int64_t			 disk_due;	/* Unix ms; rows not in memory may be due then */
 	int			 loading, sweeping;
-	int			 sweep_more;	/* when what it found is settled there may be more */
+	size_t			 asked;		/* loading: messages at most */
+	int			 peeking;	/* loading, for others than this client */
+	uint32_t		 peek_client;
+	int64_t			 peeked;	/* mono ms */
+	int			 sweep_more;	/* pages are left behind sweep_mark */
+	struct store_mark	 sweep_mark;
+	unsigned		 sweep_pages;	/* of this sweep */
+	int64_t			 sweep_next;	/* Unix ms; no other one begins before */
 	int64_t			 sweep_at;	/* Unix ms: a waiting sender may have to be told then */
 
 	/* plan */
 	struct route		*route;
 	struct generation	*generation;	/* of the route */
 	struct ask_wait		*asking;
+	struct route		*last;		/* its last plan that named hosts (wake.c); NULL: none */
+	unsigned		 changed;	/* the generation that changed its rule last (wake.c) */
+	uint64_t		 plan_digest;	/* of the last one, 0 = none yet (wake.c) */
+	enum why_reason		 planless;	/* why there was none when it was decided last */
 	int			 recheck;	/* TLSA did not match: ask past all caches (RULES D27) */
 
 	/* lanes */
 	TAILQ_HEAD(, lane)	 lanes;
 	unsigned		 nlanes, nwalking;
-	struct sched_turn	 turn;		/* for a connection, while all are in use */
+	unsigned		 messages;	/* a lane carries */
+	struct limit		*domain, *site;	/* what they count against; site may be NULL */
+	struct limit_turn	 turn, token;	/* for one more lane, for the next message */
+	int			 wants_lane, wants_token;
+	struct dest_pace {
+		int64_t		 last;		/* mono ms: a message was given to a lane */
+		int64_t		 every, setup;	/* ms from one to the next; to open a lane */
+		unsigned	 steady;	/* of them, one close behind the other */
+	}			 pace;
+	struct walk_memory	*walk;		/* what walks have tried in vain; NULL: nothing */
 	struct queue_backoff	 backoff;	/* a walk and a message on a lane count as deliveries */
 	struct why		 why;		/* of the last failure as a whole */
 
@@ -61,6 +83,10 @@ void	dest_reject(struct dest *, const struct why *);
 
 /* dest_window.c */
 struct job *dest_window_take(struct dest *);		/* the next ready job, now in `out`; NULL */
+/* The same, for a connection: no more recipients than one transaction takes. */
+struct job *dest_window_take_some(struct dest *);
+/* What an attempt put off is ready again, untried and first in line. */
+void	dest_window_put_off(struct dest *, struct job *);
 void	dest_window_put_back(struct dest *, struct job *);	/* from `out` to the front of ready */
 void	dest_window_discard(struct dest *, struct job *);	/* frees a job that is in no list */
 void	dest_window_heated(struct dest *, const struct job *);	/* its body came into memory */
@@ -68,7 +94,21 @@ void	dest_window_on_disk(struct dest *, int64_t due);
 /* Drops what is ready; the store has it all. why: logged for those never tried. */
 void	dest_window_release(struct dest *, const struct why *);
 void	dest_window_load(struct dest *);	/* from the index, if it is time */
+void	dest_window_remind(struct dest *, const struct job *);	/* it is settled */
 void	dest_window_sweep(struct dest *);	/* gives up waiting messages whose life is over */
+
+/* dest_turn.c */
+void	dest_turn_begin(struct dest *);
+void	dest_turn_end(struct dest *);		/* gives up all that it waits for */
+void	dest_turn_limits(struct dest *);	/* as configured and planned now */
+int	dest_turn_lane(struct dest *);		/* 1: one more may be opened; 0: it waits for that */
+int	dest_turn_spare(struct dest *);		/* the same, but waits for nothing */
+int	dest_turn_token(struct dest *);		/* the same for the next message */
+void	dest_turn_drop_unwanted(struct dest *);
+void	dest_turn_paced(struct dest *);		/* a message is given to a lane */
+/* The next lane is opened so many messages before the open ones are used up. 0: mail does not
+ * come steadily. */
+unsigned dest_turn_ahead(const struct dest *);
 
 /* dest_lane.c */
 void	dest_lane_work(struct dest *);		/* gives ready jobs to lanes, opens lanes */

@@ -8,21 +8,27 @@
 #include "lib/base/str.h"
 #include "relayd/smtp/dest_int.h"
 #include "relayd/smtp/ledger.h"
+#include "relayd/smtp/delivlog.h"
 #include "relayd/smtp/downgrade.h"
 
 #define PERMIT_MS	100	/* other messages hold the last uses of an exception */
+#define SLICE_MS	300	/* others wait for a connection: time for it to change hands */
+#define AWAY_MAX	2	/* times that a message is put back uncharged for a busy server */
 #define PATIENCE_MS	50	/* a message that waited so long deserves a connection of its own */
 
 enum lane_state { LANE_WALKING, LANE_IDLE, LANE_FETCHING, LANE_BUSY, LANE_ENDING };
 
 struct lane {
 	TAILQ_ENTRY(lane)	 link;
-	struct sched_idle	 idle;
+	struct limit_hold	 hold;		/* what it counts against */
 	struct dest		*dest;
 	struct deliver		*deliver;
 	enum lane_state		 state;
 	struct fetch		*fetch;		/* FETCHING: the body that is on its way */
 	unsigned		 carried;
+	unsigned		 generation;	/* whose rules it goes by */
+	int			 spent;		/* the server takes nothing more over it */
+	int64_t			 opened, since;	/* mono ms: the walk began; its slice did */
 	char			 exception[64];	/* a use is reserved for the message it has, else "" */
 };
 
@@ -32,7 +38,7 @@ static void
 lane_set(struct lane *l, enum lane_state state)
 {
 	l->state = state;
-	sched_lane_idle(l->dest->s, &l->idle, state == LANE_IDLE);
+	limit_hold_idle(&l->hold, state == LANE_IDLE);
 }
 
 /* ---- what goes out by an exception is counted before it goes (ledger.h) ---- */
@@ -131,8 +137,11 @@ on_body(void *arg, const struct why *why, struct store_body *body)
 static void
 assign(struct dest *d, struct lane *l)
 {
-	struct job *j = dest_window_take(d);
+	struct job *j = dest_window_take_some(d);
 
+	limit_turn_used(&d->token);
+	limit_hold_client(&l->hold, queue_fair_client_of(j->msg->flow));
+	dest_turn_paced(d);
 	if (j->msg->body != NULL) {
 		lane_give(l, j);
 		return;
@@ -151,9 +160,9 @@ lane_end(struct lane *l)
 }
 
 static void
-on_place_needed(struct sched_idle *i)
+on_place_needed(struct limit_hold *h)
 {
-	lane_end(HEAP_OWNER(i, struct lane, idle));
+	lane_end(HEAP_OWNER(h, struct lane, hold));
 }
 
 static void
@@ -162,11 +171,15 @@ lane_open(struct dest *d)
 	struct deliver_param p = {
 		.base = d->s->base, .store = d->s->store, .generation = d->generation,
 		.route = d->route, .requiretls = d->key.need == QUEUE_REQUIRETLS,
+		.memory = &d->walk,
 	};
 	struct lane *l = must_calloc(1, sizeof *l);
 
 	l->dest = d;
-	l->idle.end = on_place_needed;
+	l->hold.end = on_place_needed;
+	l->opened = clock_mono_ms();
+	l->generation = d->generation->number;
+	limit_hold_take(&l->hold, &d->turn);
 	TAILQ_INSERT_TAIL(&d->lanes, l, link);
 	d->nlanes++;
 	d->nwalking++;
@@ -178,9 +191,8 @@ static void
 lane_free(struct dest *d, struct lane *l)
 {
 	TAILQ_REMOVE(&d->lanes, l, link);
-	sched_lane_idle(d->s, &l->idle, 0);
 	d->nlanes--;
-	sched_lane_give_back(d->s);
+	limit_hold_drop(&l->hold);
 	if (l->state == LANE_WALKING)
 		d->nwalking--;
 	if (l->fetch != NULL)
@@ -194,10 +206,19 @@ lane_free(struct dest *d, struct lane *l)
 static int
 worn_out(const struct dest *d, const struct lane *l)
 {
-	const struct conf *conf = d->s->generation->conf;
+	return l->spent || l->carried >= d->messages || d->route == NULL ||
+	    !deliver_fits(l->deliver, &d->route->plan);
+}
 
-	return l->carried >= (unsigned)conf->delivery.messages_per_connection ||
-	    d->route == NULL || !deliver_fits(l->deliver, &d->route->plan);
+/* Somebody waits for its place, and it has nothing to carry or has carried for a while. */
+static int
+gives_way(const struct dest *d, const struct lane *l)
+{
+	int works = d->nready > 0 && d->token.at == NULL;
+
+	if (works && clock_mono_ms() - l->since < SLICE_MS)
+		return 0;
+	return limit_hold_wanted(&l->hold, &d->turn);
 }
 
 static void
@@ -209,11 +230,17 @@ on_lane_ready(void *arg, struct deliver *deliver)
 	if (l->state == LANE_WALKING) {
 		d->nwalking--;
 		d->recheck = 0;
-		queue_backoff_success(&d->backoff);
+		/* While it backs off, only a message tells whether it takes mail again. */
+		if (d->backoff.failures > 0)
+			queue_backoff_cancelled(&d->backoff);
+		else
+			queue_backoff_success(&d->backoff);
 		downgrade_admitted(d->s->ask, deliver_client(deliver));
+		l->since = clock_mono_ms();
+		d->pace.setup = l->since - l->opened;
 	}
 	lane_set(l, LANE_IDLE);
-	if (worn_out(d, l) || (d->nready == 0 && sched_lane_wanted(d->s)))
+	if (worn_out(d, l) || gives_way(d, l))
 		lane_end(l);
 	dest_run(d);
 }
@@ -227,6 +254,74 @@ any_delivered(const struct job *j)
 	return 0;
 }
 
+/* ---- a server that takes nothing for now (421, 4.3.2): not about the message ---- */
+
+static unsigned
+others_at_work(const struct dest *d, const struct lane *l)
+{
+	const struct lane *other;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(other, &d->lanes, link)
+		n += other != l && !other->spent &&
+		    (other->state == LANE_IDLE || other->state == LANE_FETCHING ||
+		    other->state == LANE_BUSY);
+	return n;
+}
+
+static int
+is_turned_away(const struct job *j)
+{
+	for (size_t i = 0; i < j->msg->nrcpts; i++)
+		if (j->results[i].fate != JOB_DEFERRED ||
+		    j->results[i].why.reason != WHY_REMOTE_BUSY)
+			return 0;
+	return 1;
+}
+
+/* Nothing more is tried before a probe; what waits is not charged. */
+static void
+pause_busy(struct dest *d, const struct why *why)
+{
+	const struct conf_durations *retry = generation_retry(d->s->generation, d->key.domain);
+
+	d->why = *why;
+	queue_backoff_refused(&d->backoff, retry->v, retry->n, clock_mono_ms(),
+	    (uint32_t)rand_u64());
+}
+
+/*
+ * Fewer connections, while others are at work or this one had carried mail
+ * before: then the message goes first over another one. A fresh connection
+ * that is turned away, with no other at work, is the answer for all.
+ */
+static void
+turned_away(struct lane *l, struct job *j)
+{
+	struct dest *d = l->dest;
+	const struct client *c = deliver_client(l->deliver);
+	const struct why why = j->results[0].why;
+	int others = others_at_work(d, l) > 0, go_on = others || client_sent(c) > 0;
+
+	l->spent = 1;
+	delivlog_host(d->key.domain, client_relay(c), client_target(c), client_facts(c), &why);
+	if (go_on)
+		queue_backoff_crowded(&d->backoff);
+	else
+		pause_busy(d, &why);
+	if (go_on && j->turned_away < AWAY_MAX) {
+		j->turned_away++;
+		job_reopen(j);
+		dest_window_put_back(d, j);
+		return;
+	}
+	dest_settle(d, j, c);
+	if (!go_on) {
+		dest_window_release(d, &why);
+		dest_window_sweep(d);
+	}
+}
+
 static void
 on_lane_done(void *arg, struct deliver *deliver, struct job *j)
 {
@@ -234,25 +329,52 @@ on_lane_done(void *arg, struct deliver *deliver, struct job *j)
 	struct dest *d = l->dest;
 
 	lane_conclude(l, any_delivered(j));
+	if (is_turned_away(j)) {
+		turned_away(l, j);
+		dest_run(d);
+		return;
+	}
 	if (any_delivered(j))
 		queue_backoff_success(&d->backoff);
 	else
 		queue_backoff_neutral(&d->backoff);
-	if (j->results[0].fate == JOB_OPEN)
+	if (j->results[0].fate == JOB_OPEN) {
 		dest_window_put_back(d, j);	/* the kept connection had been closed */
-	else
+	} else {
+		dest_window_put_off(d, j);
 		dest_settle(d, j, deliver_client(deliver));
+	}
 	dest_run(d);
+}
+
+/* A walk ended without a connection. */
+static void
+walk_failed(struct dest *d, const struct why *verdict)
+{
+	const struct conf_durations *retry = generation_retry(d->s->generation, d->key.domain);
+	int busy = verdict->reason == WHY_REMOTE_BUSY;
+
+	d->recheck = 0;
+	if (busy && others_at_work(d, NULL) > 0)
+		queue_backoff_crowded(&d->backoff);
+	else if (busy)
+		pause_busy(d, verdict);
+	else
+		queue_backoff_failure(&d->backoff, retry->v, retry->n, clock_mono_ms(),
+		    (uint32_t)rand_u64());
+	/* With other lanes at work it only wants fewer connections. */
+	if (dest_blocked(d))
+		dest_failed(d, verdict);
 }
 
 static void
 on_lane_ended(void *arg, struct deliver *deliver, const struct why *reason, int was_ready)
 {
-	const struct conf_durations *retry;
 	struct lane *l = arg;
 	struct dest *d = l->dest;
 	struct why why = *reason, verdict = *reason;
 	int hopeless = deliver_hopeless(deliver, &verdict);
+	int outdated = l->generation < d->changed;
 
 	lane_free(d, l);
 	if (!was_ready && why.reason == WHY_TLSA_MISMATCH && !d->recheck) {
@@ -267,14 +389,10 @@ on_lane_ended(void *arg, struct deliver *deliver, const struct why *reason, int 
 		d->recheck = 0;
 		queue_backoff_neutral(&d->backoff);
 		dest_reject(d, &verdict);
+	} else if (!was_ready && outdated) {
+		queue_backoff_cancelled(&d->backoff);	/* it went by a rule that holds no more */
 	} else if (!was_ready) {
-		d->recheck = 0;
-		retry = &d->s->generation->conf->queue.retry;
-		queue_backoff_failure(&d->backoff, retry->v, retry->n, clock_mono_ms(),
-		    (uint32_t)rand_u64());
-		/* With other lanes at work it only wants fewer connections. */
-		if (dest_blocked(d))
-			dest_failed(d, &verdict);
+		walk_failed(d, &verdict);
 	}
 	dest_run(d);
 }
@@ -298,77 +416,101 @@ wants_lane(const struct dest *d, int64_t now)
 	return d->nready > d->nlanes || now - oldest->queued >= PATIENCE_MS;
 }
 
-/* 0, or -1: wait, or begin anew with another plan. */
+static struct lane *
+idle_lane(const struct dest *d)
+{
+	struct lane *l;
+
+	TAILQ_FOREACH(l, &d->lanes, link)
+		if (l->state == LANE_IDLE)
+			return l;
+	return NULL;
+}
+
+/*
+ * Gives what is ready to lanes that are free, no message without its token,
+ * and keeps the token for the next one. 0, or -1: it waits.
+ */
 static int
 feed_lanes(struct dest *d, int64_t now)
 {
 	struct lane *l;
-	int waits = 0;
 
-	TAILQ_FOREACH(l, &d->lanes, link) {
-		if (l->state != LANE_IDLE || d->nready == 0 ||
-		    !queue_backoff_may_start(&d->backoff, now))
-			continue;
+	while (d->nready > 0) {
+		if (!dest_turn_token(d))
+			return -1;
+		l = idle_lane(d);
+		if (l == NULL || !queue_backoff_may_start(&d->backoff, now))
+			return 0;
 		switch (lane_permit(l)) {
 		case LEDGER_TAKEN:
 			assign(d, l);
 			break;
 		case LEDGER_WAIT:
-			waits = 1;
-			break;
+			sched_wake_at(d->s, d, now + PERMIT_MS);
+			return -1;
 		case LEDGER_OVER:
 			route_unref(&d->route);
 			d->again = 1;
 			return -1;
 		}
 	}
-	if (waits)
-		sched_wake_at(d->s, d, now + PERMIT_MS);
-	return waits ? -1 : 0;
+	return 0;
 }
 
-static unsigned
-lanes_under(const struct dest *d, enum queue_need need, const char *client)
-{
-	const struct dest *other;
-	char key[QUEUE_KEY_CAP];
-
-	queue_key_print(key, d->key.domain, need, client);
-	other = map_gets(d->s->dests, key);
-	return other != NULL ? other->nlanes : 0;
-}
-
-/*
- * All queues of a domain share its connections (HARDENING C10: to its servers
- * they are one relay), but each may have one, so that none of them starves.
- */
+/* Will the open connections carry enough until another one is there? */
 static int
-has_room(const struct dest *d)
+runs_short(const struct dest *d)
 {
-	const struct conf *conf = d->s->generation->conf;
-	unsigned n = lanes_under(d, QUEUE_ORDINARY, "") + lanes_under(d, QUEUE_REQUIRETLS, "") +
-	    lanes_under(d, QUEUE_REQUIRETLS_NOTICE, "");
+	unsigned ahead = dest_turn_ahead(d), left = 0;
+	const struct lane *l;
 
-	for (size_t i = 0; i < conf->clients.n; i++)
-		if (conf->clients.v[i].tls_required_no)
-			n += lanes_under(d, QUEUE_TLS_OPTIONAL, conf->clients.v[i].name);
-	return d->nlanes == 0 || n < (unsigned)conf->delivery.connections_per_destination;
+	TAILQ_FOREACH(l, &d->lanes, link) {
+		if (left > ahead)
+			break;
+		if (l->state != LANE_ENDING && !worn_out(d, l))
+			left += d->messages - l->carried;
+	}
+	return left <= ahead;
+}
+
+/* Where mail comes steadily the next connection is there before the last one is used up. */
+static void
+open_ahead(struct dest *d, int64_t now)
+{
+	if (d->nwalking == 0 && d->nlanes > 0 && d->backoff.failures == 0 &&
+	    queue_backoff_may_start(&d->backoff, now) && d->turn.at == NULL &&
+	    dest_turn_ahead(d) > 0 && runs_short(d) && dest_turn_spare(d))
+		lane_open(d);
+}
+
+/* It waits for a message to be due, and others wait for what it keeps meanwhile. */
+static void
+give_way(struct dest *d)
+{
+	struct lane *l;
+
+	TAILQ_FOREACH(l, &d->lanes, link)
+		if (l->state == LANE_IDLE && gives_way(d, l))
+			lane_end(l);
 }
 
 void
 dest_lane_work(struct dest *d)
 {
-	const struct conf *conf = d->s->generation->conf;
 	int64_t now = clock_mono_ms();
 
-	queue_backoff_set_max(&d->backoff, (unsigned)conf->delivery.connections_per_destination);
-	if (feed_lanes(d, now) == -1)
+	if (feed_lanes(d, now) == -1) {
+		give_way(d);
 		return;
-	while (wants_lane(d, now) && d->nlanes < d->backoff.limit && has_room(d) &&
-	    queue_backoff_may_start(&d->backoff, now) && sched_lane_take(d->s, &d->turn))
+	}
+	while (wants_lane(d, now) && d->nlanes < d->backoff.limit &&
+	    queue_backoff_may_start(&d->backoff, now) && dest_turn_lane(d))
 		lane_open(d);
-	if (d->nready > d->nwalking && !d->turn.waits)
-		sched_wake_at(d->s, d, now + PATIENCE_MS);
+	open_ahead(d, now);
+	/* What has waited long enough waits for a lane or a place to be free, not for the clock. */
+	if (d->nready > d->nwalking && !wants_lane(d, now))
+		sched_wake_at(d->s, d, TAILQ_FIRST(&d->ready)->queued + PATIENCE_MS);
 }
 
 void

@@ -8,13 +8,20 @@
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/queue/said.h"
 #include "relayd/smtp/delivlog.h"
 #include "relayd/smtp/dest_int.h"
+#include "relayd/smtp/flight.h"
 #include "relayd/smtp/notice.h"
 
 #define LOAD_RETRY_MS	5000	/* after a store error */
+#define PEEK_MS		1000	/* at most so often one client's window is looked behind */
+#define PEEK_MAX	50
+#define RCPTS_MAX	100	/* of a transaction (RFC 5321 s4.5.3.1.8) */
 #define SWEEP_MAX	100	/* waiting messages whose age is checked at a time */
 #define SWEEP_MS	3600000	/* at least so often while mail waits */
+#define SWEEP_GAP_MS	10000	/* between sweeps for what was not due */
+#define SWEEP_PAGE_MS	250	/* for each page of a sweep, until the next one */
 
 /* ---- jobs in memory ---- */
 
@@ -28,7 +35,16 @@ static void
 keep(struct dest *d, struct job *j)
 {
 	TAILQ_INSERT_TAIL(&d->ready, j, link);
+	queue_fair_add(&d->turns, &j->turn, j->msg->flow);
 	d->nready++;
+}
+
+static void
+unkeep(struct dest *d, struct job *j)
+{
+	TAILQ_REMOVE(&d->ready, j, link);
+	queue_fair_remove(&d->turns, &j->turn);
+	d->nready--;
 }
 
 static void
@@ -41,22 +57,54 @@ keep_out(struct dest *d, struct job *j)
 struct job *
 dest_window_take(struct dest *d)
 {
-	struct job *j = TAILQ_FIRST(&d->ready);
+	struct queue_fair_node *n = queue_fair_next(&d->turns, NULL, NULL);
+	struct job *j;
 
-	if (j == NULL)
+	if (n == NULL)
 		return NULL;
-	TAILQ_REMOVE(&d->ready, j, link);
-	d->nready--;
+	j = HEAP_OWNER(n, struct job, turn);
+	unkeep(d, j);
 	keep_out(d, j);
 	return j;
+}
+
+static void
+keep_first(struct dest *d, struct job *j)
+{
+	sched_jobs_add(d->s, j, 1);
+	d->s->hot_bytes += hot_bytes(j);
+	TAILQ_INSERT_HEAD(&d->ready, j, link);
+	queue_fair_add_first(&d->turns, &j->turn, j->msg->flow);
+	d->nready++;
+}
+
+struct job *
+dest_window_take_some(struct dest *d)
+{
+	struct job *j = dest_window_take(d);
+
+	if (j != NULL && j->msg->nrcpts > RCPTS_MAX)
+		keep_first(d, job_split(j, RCPTS_MAX));
+	return j;
+}
+
+void
+dest_window_put_off(struct dest *d, struct job *j)
+{
+	struct job *rest = job_split_put_off(j);
+
+	if (rest != NULL)
+		keep_first(d, rest);
 }
 
 void
 dest_window_put_back(struct dest *d, struct job *j)
 {
+	flight_end(d->s->store, j);
 	TAILQ_REMOVE(&d->out, j, link);
 	d->nout--;
 	TAILQ_INSERT_HEAD(&d->ready, j, link);
+	queue_fair_add_first(&d->turns, &j->turn, j->msg->flow);
 	d->nready++;
 }
 
@@ -69,9 +117,21 @@ dest_window_heated(struct dest *d, const struct job *j)
 void
 dest_window_discard(struct dest *d, struct job *j)
 {
-	d->s->jobs--;
+	sched_jobs_add(d->s, j, -1);
 	d->s->hot_bytes -= hot_bytes(j);
 	job_free(&j);
+}
+
+/* Once of each, until the reason is another one. */
+static void
+say_waiting(struct dest *d, const struct job *j, const struct why *why)
+{
+	for (size_t i = 0; i < j->msg->nrcpts; i++) {
+		const struct store_rcpt *r = &j->msg->rcpts[i];
+
+		if (!queue_said_again(d->s->said, j->msg->id, r->id, why->reason))
+			delivlog_waiting(j, i, d->name, why);
+	}
 }
 
 /* The store has them all; what is not in progress can be loaded again. */
@@ -81,13 +141,12 @@ dest_window_release(struct dest *d, const struct why *why)
 	struct job *j, *next;
 
 	TAILQ_FOREACH_SAFE(j, &d->ready, link, next) {
-		TAILQ_REMOVE(&d->ready, j, link);
+		unkeep(d, j);
 		if (why != NULL && j->msg->rcpts[0].tries == 0)
-			delivlog_waiting(j, d->name, why);
+			say_waiting(d, j, why);
 		dest_window_discard(d, j);
 		d->disk_due = 0;
 	}
-	d->nready = 0;
 }
 
 void
@@ -151,6 +210,13 @@ leave_out(struct store_message *m, const int64_t *ids, size_t n)
 	m->nrcpts = kept;
 }
 
+/* Its client has the window already. */
+static int
+is_of_burst(const struct dest *d, const struct store_message *m)
+{
+	return d->peeking && queue_fair_client_of(m->flow) == d->peek_client;
+}
+
 static void
 on_loaded(void *arg, const struct why *why, struct store_message **msgs, size_t n, int more,
     int64_t next_due)
@@ -160,6 +226,9 @@ on_loaded(void *arg, const struct why *why, struct store_message **msgs, size_t 
 	size_t nknown;
 
 	d->loading = 0;
+	d->s->asked -= d->asked;
+	if (d->peeking && n > 0)
+		more = 1;
 	if (why_is_set(why)) {
 		log_err("%s: the queue cannot be read: %s", d->name, why->text);
 		dest_window_on_disk(d, clock_queue_ms() + LOAD_RETRY_MS);
@@ -170,86 +239,199 @@ on_loaded(void *arg, const struct why *why, struct store_message **msgs, size_t 
 		dest_window_on_disk(d, next_due);
 	known = ids_in_memory(d, &nknown);
 	for (size_t i = 0; i < n; i++) {
+		struct job *j;
+
 		leave_out(msgs[i], known, nknown);
-		if (msgs[i]->nrcpts == 0 || d->paused) {
+		if (msgs[i]->nrcpts == 0 || d->paused || is_of_burst(d, msgs[i])) {
 			store_message_free(&msgs[i]);
 			continue;
 		}
-		d->s->jobs++;
-		keep(d, job_new(msgs[i]));
+		j = job_new(msgs[i]);
+		sched_jobs_add(d->s, j, 1);
+		keep(d, j);
 	}
+	d->peeking = 0;
 	free(known);
 	if (d->paused)
 		dest_window_on_disk(d, 0);
 	dest_run(d);
 }
 
+/* In memory, or on its way there: at a start all destinations ask at once. */
+static size_t
+taken(const struct dest *d)
+{
+	return d->s->jobs + d->s->asked;
+}
+
+/*
+ * Beyond the bound of all together: those at work go on. The others get the less, the farther it
+ * is left behind, down to one message, so that ten thousand of them do not fill the memory.
+ */
+static size_t
+window_least(const struct dest *d, size_t all)
+{
+	size_t over = all > SCHED_WINDOW_ALL ? all - SCHED_WINDOW_ALL : 0;
+
+	if (d->nlanes > 0)
+		return SCHED_WINDOW_LEAST;
+	return over < SCHED_WINDOW_ALL ?
+	    SCHED_WINDOW_LEAST - SCHED_WINDOW_LEAST * over / SCHED_WINDOW_ALL : 1;
+}
+
+/* How much at a time: all of them together stay within bounds, but nobody gets nothing. */
+static size_t
+window_of(const struct dest *d)
+{
+	size_t all = taken(d), left = all < SCHED_WINDOW_ALL ? SCHED_WINDOW_ALL - all : 0;
+
+	if (d->backoff.failures > 0)
+		return 1;
+	if (left < SCHED_WINDOW_LEAST)
+		return window_least(d, all);
+	return left < SCHED_WINDOW_DEST / 2 ? left : SCHED_WINDOW_DEST / 2;
+}
+
+/*
+ * One client's mail fills the window, and what others have on disk would wait
+ * until it is gone: once in a while some is loaded, fairly, and theirs kept.
+ */
+static int
+peeks(struct dest *d)
+{
+	int64_t now = clock_mono_ms();
+
+	if (now - d->peeked < PEEK_MS || !queue_fair_alone(&d->turns, &d->peek_client))
+		return 0;
+	d->peeked = now;
+	d->peeking = 1;
+	return 1;
+}
+
 void
 dest_window_load(struct dest *d)
 {
 	int64_t now = clock_queue_ms(), *ids;
-	size_t n, window = d->backoff.failures > 0 ? 1 : SCHED_WINDOW_DEST / 2;
+	size_t n, window = window_of(d);
 
-	if (d->loading || d->disk_due > now || d->nready > SCHED_WINDOW_DEST / 4 ||
-	    (d->backoff.failures > 0 && d->nready > 0))
+	if (d->loading || d->disk_due > now || (d->backoff.failures > 0 && d->nready > 0))
 		return;
-	if (d->s->jobs + window > SCHED_WINDOW_ALL && d->nready > 0)
+	if (d->nready > SCHED_WINDOW_DEST / 4) {
+		if (!peeks(d))
+			return;
+		window = PEEK_MAX;
+	} else if (taken(d) + window > SCHED_WINDOW_ALL && d->nready > 0) {
 		return;
+	}
 	d->loading = 1;
+	d->asked = window;
+	d->s->asked += window;
 	d->disk_due = DEST_NEVER;
 	ids = ids_in_memory(d, &n);
 	d->s->store->ops->load(d->s->store, d->name, now, window, ids, n, on_loaded, d);
 	free(ids);
 }
 
+/* What its mail waits for, in words for senders: not why an administrator wants it so. */
+static void
+waits_for(const struct dest *d, struct why *why)
+{
+	if (d->paused)
+		(void)why_set(why, WHY_PAUSED, "delivery to %s is paused", d->key.domain);
+	else
+		*why = d->why;
+}
+
 /* Must something happen to this one though it is not tried? When will it have to? */
 static int
-is_overdue(struct dest *d, const struct store_message *m, int64_t now)
+is_overdue(struct dest *d, const struct store_message *m, const struct why *why, int64_t now)
 {
-	const struct conf *conf = d->s->generation->conf;
-	int64_t told = notice_delay_first(conf, m, &d->why);
+	int64_t told = notice_delay_first(d->s->generation->conf, m, why);
+	int64_t end = m->created + generation_max_age(d->s->generation, d->key.domain, why);
 
+	if (end < told)
+		told = end;
 	if (told > now && told < d->sweep_at)
 		d->sweep_at = told;
-	return told <= now || now - m->created >= generation_max_age(d->s->generation, &d->why);
+	return told <= now;
+}
+
+/* What was deferred is looked at when its sender has to be told (again), at the latest. */
+void
+dest_window_remind(struct dest *d, const struct job *j)
+{
+	int64_t now = clock_queue_ms(), at, end;
+
+	for (size_t i = 0; i < j->msg->nrcpts; i++) {
+		const struct why *why = &j->results[i].why;
+
+		if (j->results[i].fate != JOB_DEFERRED)
+			continue;
+		at = notice_delay_after(d->s->generation->conf, j->msg->created, why, now);
+		end = j->msg->created + generation_max_age(d->s->generation, d->key.domain, why);
+		if (end < at)
+			at = end;
+		if (at < d->sweep_at)
+			d->sweep_at = at;
+	}
+}
+
+/* The sender is told, or it is given up. */
+static void
+settle_waiting(struct dest *d, struct store_message *m, const struct why *why, int64_t now)
+{
+	struct job *j = job_new(m);
+
+	j->waiting = 1;
+	sched_jobs_add(d->s, j, 1);
+	keep_out(d, j);
+	job_settle_open(j, JOB_DEFERRED, why, NULL);
+	if (now - m->created < generation_max_age(d->s->generation, d->key.domain, why))
+		for (size_t i = 0; i < m->nrcpts; i++)
+			delivlog_waiting(j, i, d->name, why);
+	dest_settle(d, j, NULL);
 }
 
 /*
- * While the destination is blocked, messages whose time ran out are given up, too, and
- * senders are told of the delay. What was settled is due later than what was not looked
- * at yet, so page after page is.
+ * While the destination is blocked or paused, messages whose time ran out are given up, too,
+ * and senders are told of the delay: page after page is looked through, whoever's turn it is.
  */
 static void
-on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n, int more,
-    int64_t next_due)
+on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n,
+    const struct store_mark *behind, int64_t next_due)
 {
 	struct dest *d = arg;
 	int64_t now = clock_queue_ms(), *known;
-	size_t nknown, found = 0;
+	struct why reason;
+	size_t nknown;
 
 	d->sweeping = 0;
-	d->sweep_at = why_is_set(why) ? now + LOAD_RETRY_MS : n > 0 ? now + SWEEP_MS : DEST_NEVER;
+	if (why_is_set(why) || d->sweep_pages++ == 0)
+		d->sweep_at = why_is_set(why) ? now + LOAD_RETRY_MS :
+		    n > 0 ? now + SWEEP_MS : DEST_NEVER;
+	waits_for(d, &reason);
 	known = ids_in_memory(d, &nknown);
 	for (size_t i = 0; i < n; i++) {
-		struct job *j;
-
 		leave_out(msgs[i], known, nknown);
-		if (msgs[i]->nrcpts == 0 || d->paused || !is_overdue(d, msgs[i], now)) {
+		if (msgs[i]->nrcpts == 0 || !(d->paused || dest_blocked(d)) ||
+		    !is_overdue(d, msgs[i], &reason, now))
 			store_message_free(&msgs[i]);
-			continue;
-		}
-		found++;
-		j = job_new(msgs[i]);
-		j->waiting = 1;
-		d->s->jobs++;
-		keep_out(d, j);
-		job_settle_open(j, JOB_DEFERRED, &d->why, NULL);
-		if (now - j->msg->created < generation_max_age(d->s->generation, &d->why))
-			delivlog_waiting(j, d->name, &d->why);
-		dest_settle(d, j, NULL);
+		else
+			settle_waiting(d, msgs[i], &reason, now);
 	}
 	free(known);
-	d->sweep_more = more && found > 0;
+	if ((d->sweep_more = behind != NULL) != 0)
+		d->sweep_mark = *behind;
+	/* What is not due yet may be by then because its sender has to be told. */
+	if (next_due != 0 && next_due < now + SWEEP_GAP_MS)
+		next_due = now + SWEEP_GAP_MS;
+	if (next_due != 0 && next_due < d->sweep_at)
+		d->sweep_at = next_due;
+	/* A long queue is looked through less often. */
+	if (!d->sweep_more && d->sweep_pages > 1)
+		d->sweep_next = now + d->sweep_pages * SWEEP_PAGE_MS;
+	if (!d->sweep_more && d->sweep_at < d->sweep_next)
+		d->sweep_at = d->sweep_next;
 	dest_window_on_disk(d, 0);
 	dest_run(d);
 }
@@ -257,39 +439,54 @@ on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n
 void
 dest_window_sweep(struct dest *d)
 {
-	size_t n;
-	int64_t *ids;
+	int64_t now = clock_queue_ms();
 
-	if (d->sweeping || d->paused)
+	if (d->sweeping)
 		return;
+	if (!d->sweep_more && now < d->sweep_next) {
+		d->sweep_at = d->sweep_next;
+		return;
+	}
 	d->sweeping = 1;
-	ids = ids_in_memory(d, &n);
-	d->s->store->ops->load(d->s->store, d->name,
-	    clock_queue_ms(), SWEEP_MAX, ids, n, on_sweep, d);
-	free(ids);
+	if (!d->sweep_more) {
+		d->sweep_mark = STORE_MARK_START;
+		d->sweep_pages = 0;
+	}
+	d->s->store->ops->aged(d->s->store, d->name, now, SWEEP_MAX, &d->sweep_mark,
+	    on_sweep, d);
+}
+
+/* Somebody's burst leaves room for those who have few (queue_fair_share). */
+static int
+has_room(const struct dest *d, const struct job *j)
+{
+	size_t own = queue_fair_waiting(&d->turns, queue_fair_client_of(j->msg->flow));
+
+	return queue_fair_share(own, d->nready, SCHED_WINDOW_DEST) && sched_jobs_room(d->s, j);
 }
 
 void
 dest_add(struct dest *d, struct job *j)
 {
 	struct sched *s = d->s;
-
-	int blocked = !d->paused && dest_blocked(d);
+	int waits = d->paused || dest_blocked(d);
 
 	d->count += j->msg->nrcpts;
-	if (blocked) {
-		delivlog_waiting(j, d->name, &d->why);
-		(void)is_overdue(d, j->msg, clock_queue_ms());	/* sweep_at */
+	if (waits) {
+		struct why why;
+
+		waits_for(d, &why);
+		say_waiting(d, j, &why);
+		(void)is_overdue(d, j->msg, &why, clock_queue_ms());	/* sweep_at */
 	}
-	if (blocked || d->paused || d->nready >= SCHED_WINDOW_DEST ||
-	    s->jobs >= SCHED_WINDOW_ALL) {
+	if (waits || !has_room(d, j)) {
 		dest_window_on_disk(d, j->msg->rcpts[0].due);
 		job_free(&j);
 	} else {
 		if (s->hot_bytes + hot_bytes(j) > SCHED_HOT_BYTES)
 			store_body_unref(&j->msg->body);
 		s->hot_bytes += hot_bytes(j);
-		s->jobs++;
+		sched_jobs_add(s, j, 1);
 		keep(d, j);
 	}
 	dest_run(d);
@@ -300,10 +497,24 @@ dest_on_disk(struct dest *d, uint64_t recipients, int64_t due)
 {
 	d->count += recipients;
 	dest_window_on_disk(d, due);
+	if (d->paused)
+		d->sweep_at = 0;	/* how old it is, is not known */
 	dest_run(d);
 }
 
 /* ---- claims ---- */
+
+int
+dest_has_out(const struct dest *d, uint64_t message, int64_t rcpt)
+{
+	const struct job *j;
+
+	TAILQ_FOREACH(j, &d->out, link)
+		for (size_t i = 0; j->msg->id == message && i < j->msg->nrcpts; i++)
+			if (j->msg->rcpts[i].id == rcpt)
+				return 1;
+	return 0;
+}
 
 /* 1 if a job of this message has one of the recipients of m; ids ascend in both. */
 static int
@@ -333,16 +544,15 @@ dest_claim(struct dest *d, struct store_message **mp)
 			return NULL;
 	TAILQ_FOREACH_SAFE(j, &d->ready, link, next)
 		if (shares(j, m)) {
-			TAILQ_REMOVE(&d->ready, j, link);
-			d->nready--;
+			unkeep(d, j);
 			dest_window_discard(d, j);
 			d->disk_due = 0;
 		}
 	*mp = NULL;
 	for (size_t i = 0; i < m->nrcpts; i++)
 		d->count += m->rcpts[i].state == STORE_HELD;
-	d->s->jobs++;
 	j = job_new(m);
+	sched_jobs_add(d->s, j, 1);
 	keep_out(d, j);
 	return j;
 }

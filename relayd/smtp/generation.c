@@ -8,6 +8,7 @@
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/list.h"
+#include "lib/base/rand.h"
 #include "lib/base/str.h"
 #include "relayd/smtp/ledger.h"
 
@@ -47,6 +48,7 @@ make_client(struct generation *g, struct why *why)
 	if (conf_file(g->conf, g->conf->delivery.ca_file, &pem, &len) == -1)
 		return why_set(why, WHY_LOCAL_STORAGE, "delivery.ca_file %s is missing",
 		    g->conf->delivery.ca_file);
+	g->ca_digest = rand_hash(pem, len);
 	return tls_client_add_store(g->tls, "", pem, len, why);
 }
 
@@ -71,6 +73,7 @@ generation_new(struct conf *conf, unsigned number, struct why *why)
 	g->refs = 1;
 	g->number = number;
 	g->conf = conf;
+	sources_make(&g->sources, conf);
 	if (make_client(g, why) == -1 || make_servers(g, why) == -1 ||
 	    make_vias(g, why) == -1)
 		generation_unref(&g);
@@ -98,6 +101,7 @@ generation_unref(struct generation **gp)
 	for (size_t i = 0; g->vias != NULL && i < g->conf->destinations.n; i++)
 		via_fini(&g->vias[i]);
 	free(g->vias);
+	sources_fini(&g->sources);
 	tls_client_free(&g->tls);
 	conf_free(&g->conf);
 	free(g);
@@ -195,6 +199,7 @@ generation_rule(const struct generation *g, const struct ledger *ledger,
 	const struct conf *conf = g->conf;
 	const char *domain = key->domain;
 	const struct conf_destination *d = conf_destination_of(conf, domain);
+	const struct source *source;
 	int64_t ends;
 
 	memset(rule, 0, sizeof *rule);
@@ -204,6 +209,8 @@ generation_rule(const struct generation *g, const struct ledger *ledger,
 	rule->port = (uint16_t)conf->delivery.port;
 	str_copy(rule->origin, "default", sizeof rule->origin);
 	rule->via = generation_route(g, domain);
+	source = sources_for(&g->sources, conf, key);
+	rule->source = source != NULL ? source->digest : 0;
 	if (d != NULL) {
 		rule->level = level_of(d->require);
 		rule->from_rule = 1;
@@ -244,10 +251,60 @@ generation_login(const struct generation *g, uint64_t login)
 	return NULL;
 }
 
-int64_t
-generation_max_age(const struct generation *g, const struct why *why)
+unsigned
+generation_share(const struct generation *g, int number)
 {
-	int64_t age = g->conf->queue.max_age, tls = g->conf->queue.max_age_tls;
+	unsigned n = (unsigned)number, part;
 
-	return why_tlsrpt(why->reason)[0] != '\0' && tls > age ? tls : age;
+	if (g->workers < 2 || n == 0)
+		return n;
+	part = n / g->workers + (g->worker < n % g->workers ? 1 : 0);
+	return part > 0 ? part : 1;
+}
+
+struct queue_rate
+generation_rate(const struct generation *g, const struct conf_rate *r)
+{
+	return (struct queue_rate){ .n = r->n, .per = r->per * (g->workers > 0 ? g->workers : 1) };
+}
+
+void
+generation_limits(const struct generation *g, const char *domain, struct generation_limits *to)
+{
+	const struct conf *c = g->conf;
+	const struct conf_destination *d = conf_destination_of(c, domain);
+	const struct conf_rate *usual = &c->delivery.rate_per_destination;
+
+	*to = (struct generation_limits){
+		.connections = generation_share(g, c->delivery.connections_per_destination),
+		.messages_per_connection = (unsigned)c->delivery.messages_per_connection,
+		.rate = generation_rate(g, usual),
+	};
+	if (d == NULL)
+		return;
+	to->connections = generation_share(g, d->connections);
+	to->messages_per_connection = (unsigned)d->messages_per_connection;
+	to->rate = generation_rate(g, &d->rate);
+	to->special = d->connections != c->delivery.connections_per_destination ||
+	    d->rate.n != usual->n || d->rate.per != usual->per;
+}
+
+const struct conf_durations *
+generation_retry(const struct generation *g, const char *domain)
+{
+	const struct conf_destination *d = conf_destination_of(g->conf, domain);
+
+	return d != NULL ? &d->retry : &g->conf->queue.retry;
+}
+
+int64_t
+generation_max_age(const struct generation *g, const char *domain, const struct why *why)
+{
+	const struct conf_destination *d = conf_destination_of(g->conf, domain);
+	int64_t age = d != NULL ? d->max_age : g->conf->queue.max_age;
+	int64_t tls = d != NULL ? d->max_age_tls : g->conf->queue.max_age_tls;
+
+	/* What a pause keeps may have waited for TLS before. */
+	return (why_tlsrpt(why->reason)[0] != '\0' || why->reason == WHY_PAUSED) && tls > age ?
+	    tls : age;
 }

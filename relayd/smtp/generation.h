@@ -15,8 +15,10 @@
 #include "lib/conf/conf.h"
 #include "lib/plan/decide.h"
 #include "lib/queue/key.h"
+#include "lib/queue/rate.h"
 #include "lib/tls/client.h"
 #include "lib/tls/server.h"
+#include "relayd/smtp/source.h"
 #include "relayd/smtp/via.h"
 
 /* Beyond these, entries for one domain that are less close do not count. */
@@ -27,9 +29,12 @@ struct ledger;
 struct generation {
 	unsigned		  refs;
 	unsigned		  number;
+	unsigned		  worker, workers;	/* which of how many; 0 of 0 is alone */
 	struct conf		 *conf;
 	struct tls_client	 *tls;
+	uint64_t		  ca_digest;	/* of what delivery.ca_file names */
 	struct tls_server	**servers;	/* by index in listen[], NULL where there is no TLS */
+	struct sources		  sources;
 	struct via		 *vias;		/* by index in destinations[], no hops where there is no via */
 };
 
@@ -44,11 +49,27 @@ struct generation_exceptions {
 	struct plan_exception	sender;		/* "TLS-Required: No" */
 };
 
+/* What a domain is given: by its entry in destinations, else by delivery. */
+struct generation_limits {
+	unsigned		connections, messages_per_connection;
+	struct queue_rate	rate;
+	int			special;	/* not what all others have */
+};
+void	generation_limits(const struct generation *, const char *domain,
+	    struct generation_limits *);
+struct queue_rate generation_rate(const struct generation *, const struct conf_rate *);
 /*
- * How long mail may wait that waits for this reason, ms. What transport
+ * This worker's part of a number that limits the relay: all parts together are
+ * the number, but none is less than 1. 0 stays 0. (Rates are divided exactly.)
+ */
+unsigned	generation_share(const struct generation *, int number);
+/* The waits between attempts, at least one. */
+const struct conf_durations *generation_retry(const struct generation *, const char *domain);
+/*
+ * How long mail to this domain may wait that waits for this reason, ms. What transport
  * security holds back lives longer (RULES P10): somebody else has to act.
  */
-int64_t	generation_max_age(const struct generation *, const struct why *);
+int64_t	generation_max_age(const struct generation *, const char *domain, const struct why *);
 
 /*
  * What the configuration says about mail under this key now: the rule for

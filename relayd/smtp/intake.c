@@ -13,9 +13,11 @@
 #include "lib/mail/domain.h"
 #include "lib/mail/header.h"
 #include "lib/mail/queue_id.h"
+#include "lib/queue/flow.h"
 #include "lib/queue/id.h"
 #include "lib/queue/key.h"
 #include "relayd/smtp/delivlog.h"
+#include "relayd/smtp/notice.h"
 
 #define ABUSE_SLACK	(1u << 20)	/* read and dropped beyond the limit at most */
 #define APPENDS_MAX	4		/* spool writes on their way before the client waits */
@@ -71,6 +73,7 @@ intake_new(const struct intake_param *p, const struct mail_command *mail,
 	m->client_name = must_strdup(p->client->name);
 	m->envid = dup_or_null(mail->envid);
 	m->ret = dup_or_null(mail_ret_name(mail->ret));
+	m->flow = queue_flow(p->client_ip, mail->path);
 	m->utf8 = mail->smtputf8;
 	m->requiretls = mail->requiretls;
 	return in;
@@ -115,10 +118,11 @@ intake_rcpts(const struct intake *in)
 /* ---- text ---- */
 
 void
-intake_begin(struct intake *in, struct mail_received *trace)
+intake_begin(struct intake *in, struct mail_received *trace, int bdat)
 {
 	const struct conf *conf = in->generation->conf;
 	const struct mail_datain_param param = {
+		.bdat = bdat,
 		.strict = in->client->profile == CONF_PROFILE_STRICT,
 		.lenient_eod = in->client->eod == CONF_EOD_LENIENT,
 	};
@@ -248,6 +252,19 @@ intake_octets(const struct intake *in)
 	return in->octets;
 }
 
+int
+intake_refused(struct intake *in, struct mail_answer *answer)
+{
+	struct mail_answer a;
+
+	if (mail_datain_verdict(&in->in, &a) == -1)
+		refuse(in, &a);
+	if (in->refusal.code == 0)
+		return 0;
+	*answer = in->refusal;
+	return -1;
+}
+
 /* ---- commit ---- */
 
 static void
@@ -313,14 +330,29 @@ on_refused(evutil_socket_t fd, short what, void *arg)
 	destroy(in);
 }
 
+/* The name in sources[] of the sender's domain, "" for none and for the null sender. */
+static const char *
+source_of(const struct intake *in)
+{
+	const char *domain = mail_address_domain(in->msg->sender);
+	const struct conf_source *s;
+	char ascii[MAIL_DOMAIN_CAP];
+	struct why why;
+
+	if (mail_domain_to_ascii(domain, strlen(domain), ascii, &why) == -1)
+		return "";
+	s = conf_source_of(in->generation->conf, ascii);
+	return s != NULL ? s->name : "";
+}
+
 static void
-set_key(struct store_rcpt *r, enum queue_need need, const char *client)
+set_key(struct store_rcpt *r, enum queue_need need, const char *client, const char *source)
 {
 	char key[QUEUE_KEY_CAP];
 
-	if (need == QUEUE_ORDINARY)
+	if (need == QUEUE_ORDINARY && source[0] == '\0')
 		return;
-	queue_key_print(key, r->dest, need, client);
+	queue_key_print(key, r->dest, need, client, source);
 	free(r->dest);
 	r->dest = must_strdup(key);
 }
@@ -338,6 +370,7 @@ hold_by_rule(const struct intake *in, struct store_rcpt *r)
 		return;
 	(void)str_fmt(text, sizeof text, "held by rule %s", origin);
 	r->state = STORE_HELD;
+	r->due = notice_held_look(in->generation->conf, in->msg->created, 0);
 	r->last = must_strdup(text);
 }
 
@@ -350,7 +383,7 @@ put(struct intake *in)
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		m->rcpts[i].due = now;
 		hold_by_rule(in, &m->rcpts[i]);
-		set_key(&m->rcpts[i], need_of(in), in->client->name);
+		set_key(&m->rcpts[i], need_of(in), in->client->name, source_of(in));
 	}
 	m->eightbit = in->in.eightbit;
 	if (in->spool == NULL) {
@@ -374,6 +407,8 @@ intake_commit(struct intake *in, const char *proto, const char *tls)
 	in->committing = 1;
 	in->proto = proto;
 	str_copy(in->tls, tls != NULL ? tls : "", sizeof in->tls);
+	if (in->in.param.bdat)
+		mail_datain_finish(&in->in, in->refusal.code == 0 ? &in->text : NULL);
 	if (mail_datain_verdict(&in->in, &a) == -1)
 		refuse(in, &a);
 	if (in->refusal.code == 0 && !in->judged)

@@ -42,6 +42,7 @@ struct intake_param {
 	struct generation		*generation;	/* borrowed for the call */
 	const struct conf_client	*client;
 	const char			*client_text;	/* "unknown[192.0.2.1]" */
+	const char			*client_ip;
 	const struct intake_sink	*sink;
 };
 
@@ -53,12 +54,17 @@ void		 intake_free(struct intake **);
 int		 intake_rcpt(struct intake *, const struct mail_command *, struct mail_answer *);
 size_t		 intake_rcpts(const struct intake *);
 
-/* The text begins: the Received field is written. helo, TLS... of *trace are the session's. */
-void		 intake_begin(struct intake *, struct mail_received *trace);
+/*
+ * The text begins: the Received field is written. helo, TLS... of *trace are the session's.
+ * bdat: it has no end of its own; the caller counts, and commits behind the last octet.
+ */
+void		 intake_begin(struct intake *, struct mail_received *trace, int bdat);
 enum intake_text { INTAKE_MORE, INTAKE_WAIT, INTAKE_END, INTAKE_ABUSE };
 /* ABUSE: so much beyond the size limit that the connection has to end (HARDENING I8). */
 enum intake_text intake_text(struct intake *, const void *, size_t n, size_t *used);
 uint64_t	 intake_octets(const struct intake *);	/* seen so far, whatever became of them */
+/* BDAT: -1 and *answer if what came so far is refused already. */
+int		 intake_refused(struct intake *, struct mail_answer *);
 /* After INTAKE_END: judges and commits; `committed` follows and the intake is gone then. proto
  * (static) and tls are for the log. */
 void		 intake_commit(struct intake *, const char *proto, const char *tls);

@@ -3,10 +3,57 @@
 #include "relayd/smtp/job.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/str.h"
+
+static char *
+dup_or_null(const char *s)
+{
+	return s == NULL ? NULL : must_strdup(s);
+}
+
+/* The same message with an empty recipient list; the body is shared. */
+static struct store_message *
+clone_envelope(const struct store_message *m, size_t nrcpts)
+{
+	struct store_message *c = must_calloc(1, sizeof *c);
+
+	*c = *m;
+	c->sender = must_strdup(m->sender);
+	c->client = dup_or_null(m->client);
+	c->client_name = dup_or_null(m->client_name);
+	c->envid = dup_or_null(m->envid);
+	c->ret = dup_or_null(m->ret);
+	c->body = m->body != NULL ? store_body_ref(m->body) : NULL;
+	c->rcpts = must_calloc(nrcpts, sizeof *c->rcpts);
+	c->nrcpts = 0;
+	return c;
+}
+
+struct store_message *
+job_take_out(struct store_message *m, int (*wanted)(const struct store_rcpt *, const void *),
+    const void *arg)
+{
+	struct store_message *part;
+	size_t kept = 0, n = 0;
+
+	for (size_t i = 0; i < m->nrcpts; i++)
+		n += wanted(&m->rcpts[i], arg) ? 1 : 0;
+	if (n == 0)
+		return NULL;
+	part = clone_envelope(m, n);
+	for (size_t i = 0; i < m->nrcpts; i++) {
+		if (wanted(&m->rcpts[i], arg))
+			part->rcpts[part->nrcpts++] = m->rcpts[i];
+		else
+			m->rcpts[kept++] = m->rcpts[i];
+	}
+	m->nrcpts = kept;
+	return part;
+}
 
 struct job *
 job_new(struct store_message *msg)
@@ -30,6 +77,46 @@ job_free(struct job **jp)
 	store_message_free(&j->msg);
 	free(j->results);
 	free(j);
+}
+
+static int
+is_behind(const struct store_rcpt *r, const void *first)
+{
+	return r >= (const struct store_rcpt *)first;
+}
+
+struct job *
+job_split(struct job *j, size_t n)
+{
+	return job_new(job_take_out(j->msg, is_behind, &j->msg->rcpts[n]));
+}
+
+static int
+is_put_off(const struct store_rcpt *r, const void *arg)
+{
+	const struct job *j = arg;
+
+	return j->results[r - j->msg->rcpts].put_off;
+}
+
+struct job *
+job_split_put_off(struct job *j)
+{
+	size_t n = j->msg->nrcpts, kept = 0;
+	struct store_message *part = job_take_out(j->msg, is_put_off, j);
+
+	if (part == NULL)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		if (!j->results[i].put_off)
+			j->results[kept++] = j->results[i];
+	return job_new(part);
+}
+
+void
+job_reopen(struct job *j)
+{
+	memset(j->results, 0, j->msg->nrcpts * sizeof *j->results);
 }
 
 void

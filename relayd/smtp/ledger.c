@@ -18,7 +18,6 @@
 #include "relayd/smtp/generation.h"
 #include "relayd/smtp/ledger_int.h"
 
-#define PREFIX		"exception/"
 #define REWRITE_S	5	/* a count that the store did not take */
 
 static struct ledger_entry *
@@ -87,23 +86,29 @@ on_written(void *arg, const struct why *why)
 }
 
 void
-ledger_write(struct ledger_entry *e)
+ledger_note(struct ledger_entry *e, void (*done)(void *, const struct why *), void *arg)
 {
 	struct ledger *l = e->owner;
-	char key[sizeof PREFIX + sizeof e->id], value[STORE_NOTE_MAX];
+	char key[sizeof LEDGER_PREFIX + sizeof e->id], value[STORE_NOTE_MAX];
 
+	str_fmt(key, sizeof key, LEDGER_PREFIX "%s", e->id);
+	print(&e->counts, value, sizeof value);
+	l->store->ops->note_put(l->store, key, value, done, arg);
+}
+
+void
+ledger_write(struct ledger_entry *e)
+{
 	if (e->unknown)
 		return;		/* let it be looked at */
 	e->unwritten = 0;
-	str_fmt(key, sizeof key, PREFIX "%s", e->id);
-	print(&e->counts, value, sizeof value);
-	l->store->ops->note_put(l->store, key, value, on_written, e);
+	ledger_note(e, on_written, e);
 }
 
 static void
 take_note(struct ledger *l, const struct store_note *note)
 {
-	const char *id = note->key + strlen(PREFIX);
+	const char *id = note->key + strlen(LEDGER_PREFIX);
 	struct ledger_entry *e;
 
 	if (*id == '\0' || strlen(id) >= sizeof e->id)
@@ -134,7 +139,45 @@ ledger_load(struct ledger *l, void (*done)(void *, const struct why *), void *ar
 {
 	l->done = done;
 	l->arg = arg;
-	l->store->ops->notes(l->store, PREFIX, on_notes, l);
+	l->store->ops->notes(l->store, LEDGER_PREFIX, on_notes, l);
+}
+
+/* Of times, 0 = never. */
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+void
+ledger_join(struct ledger *l, const char *id, const char *note)
+{
+	struct ledger_entry *e;
+	struct ledger_counts more;
+
+	if (*id == '\0' || strlen(id) >= sizeof e->id)
+		return;
+	e = entry_get(l, id);
+	if (parse(note, &more) == -1) {
+		e->unknown = 1;
+		log_err("exception %s: its count in an adopted queue is damaged", id);
+		return;
+	}
+	e->counts = (struct ledger_counts){
+		.uses = e->counts.uses + more.uses, .passed = e->counts.passed + more.passed,
+		.streak = e->counts.streak + more.streak,
+		.seen = earlier(e->counts.seen, more.seen),
+		.first = earlier(e->counts.first, more.first),
+		.last = later(e->counts.last, more.last),
+		.needed = later(e->counts.needed, more.needed),
+	};
+	ledger_write(e);
 }
 
 /* ---- permission ---- */
@@ -146,7 +189,8 @@ state(const struct ledger *l, const struct ledger_entry *e, const struct conf_ex
 		return LEDGER_ENDED;
 	if (l == NULL || e == NULL || !l->loaded || (e->unknown && x->max_uses > 0))
 		return LEDGER_UNKNOWN;
-	if (x->max_uses > 0 && e->counts.uses >= (uint64_t)x->max_uses)
+	if (x->max_uses > 0 && (ledger_borrows(l) ? clock_mono_ms() < e->over_until :
+	    e->counts.uses - e->lent >= (uint64_t)x->max_uses))
 		return LEDGER_USED_UP;
 	return LEDGER_ACTIVE;
 }
@@ -158,16 +202,29 @@ ledger_holds(const struct ledger *l, const struct conf_exception *x)
 }
 
 enum ledger_answer
+ledger_may_use(const struct ledger_entry *e)
+{
+	if (state(e->owner, e, e->conf) != LEDGER_ACTIVE)
+		return LEDGER_OVER;
+	return e->conf->max_uses > 0 &&
+	    e->counts.uses + e->reserved >= (uint64_t)e->conf->max_uses ? LEDGER_WAIT :
+	    LEDGER_TAKEN;
+}
+
+enum ledger_answer
 ledger_reserve(struct ledger *l, const char *id)
 {
 	struct ledger_entry *e = l != NULL ? map_gets(l->entries, id) : NULL;
+	enum ledger_answer answer;
 
 	if (e == NULL || e->conf == NULL || state(l, e, e->conf) != LEDGER_ACTIVE)
 		return LEDGER_OVER;
-	if (e->conf->max_uses > 0 && e->counts.uses + e->reserved >= (uint64_t)e->conf->max_uses)
-		return LEDGER_WAIT;
-	e->reserved++;
-	return LEDGER_TAKEN;
+	if (e->conf->max_uses > 0 && ledger_borrows(l))
+		return ledger_lease_take(e);
+	answer = ledger_may_use(e);
+	if (answer == LEDGER_TAKEN)
+		e->reserved++;
+	return answer;
 }
 
 static struct ledger_entry *
@@ -183,17 +240,31 @@ unreserve(struct ledger *l, const char *id)
 void
 ledger_give_back(struct ledger *l, const char *id)
 {
-	(void)unreserve(l, id);
+	struct ledger_entry *e = unreserve(l, id);
+
+	if (e->leased > 0)
+		ledger_lease_return(e);
 }
 
 void
 ledger_used(struct ledger *l, const char *id, const char *relay, int needed)
 {
 	struct ledger_entry *e = unreserve(l, id);
+
+	if (e->leased > 0) {
+		ledger_lease_used(e, needed);
+		return;
+	}
+	e->counts.uses++;
+	ledger_count(e, relay, needed);
+}
+
+void
+ledger_count(struct ledger_entry *e, const char *relay, int needed)
+{
 	struct ledger_counts *c = &e->counts;
 	int64_t now = clock_wall_ms();
 
-	c->uses++;
 	c->last = now;
 	if (c->first == 0)
 		c->first = now;
@@ -210,16 +281,16 @@ ledger_used(struct ledger *l, const char *id, const char *relay, int needed)
 
 /* ---- for relayctl ---- */
 
-static enum ledger_advice
-advice(const struct ledger_counts *c, const struct conf_exception *x)
+enum ledger_advice
+ledger_advise(const struct ledger_counts *c, int64_t expires, int64_t now)
 {
-	int64_t now = clock_wall_ms(), busy = c->last > c->seen ? c->last : c->seen;
+	int64_t busy = c->last > c->seen ? c->last : c->seen;
 
 	if (c->streak > 0)
 		return LEDGER_NOT_NEEDED;
 	if (busy != 0 && now - busy >= LEDGER_IDLE)
 		return LEDGER_UNUSED;
-	return x->expires - now <= 30 * LEDGER_DAY ? LEDGER_ENDS_SOON : LEDGER_FINE;
+	return expires - now <= 30 * LEDGER_DAY ? LEDGER_ENDS_SOON : LEDGER_FINE;
 }
 
 enum ledger_state
@@ -230,7 +301,7 @@ ledger_look(const struct ledger *l, const struct conf_exception *x, struct ledge
 	enum ledger_state s = state(l, e, x);
 
 	*c = e != NULL ? e->counts : (struct ledger_counts){ 0 };
-	*a = s == LEDGER_ACTIVE ? advice(c, x) : LEDGER_FINE;
+	*a = s == LEDGER_ACTIVE ? ledger_advise(c, x->expires, clock_wall_ms()) : LEDGER_FINE;
 	return s;
 }
 
@@ -264,6 +335,7 @@ forget_conf(void *value, void *arg)
 	struct ledger_entry *e = value;
 
 	e->conf = NULL;
+	e->over_until = 0;
 }
 
 void
@@ -277,6 +349,7 @@ ledger_reload(struct ledger *l, struct generation *g)
 		entry_get(l, g->conf->exceptions.v[i].id)->conf = &g->conf->exceptions.v[i];
 	generation_unref(&old);
 	ledger_watch_again(l);
+	ledger_lease_reload(l);
 }
 
 static void
@@ -312,6 +385,7 @@ ledger_free(struct ledger **lp)
 	*lp = NULL;
 	if (l == NULL)
 		return;
+	ledger_unshare(l);
 	event_free(l->ev_watch);
 	map_each(l->entries, free_one, NULL);
 	map_free(&l->entries);

@@ -22,16 +22,26 @@
 #include "lib/base/why.h"
 #include "lib/conf/conf.h"
 
+#define LEDGER_PREFIX	"exception/"	/* of its notes; the id follows */
+
 struct event_base;
 struct generation;
 struct ledger;
+struct siblings;
 struct store;
 
 struct ledger	*ledger_new(struct event_base *, struct store *);
 /* After the store is closed: it may still call back until then. */
 void		 ledger_free(struct ledger **);
+/*
+ * With several workers: worker 0 has the counts of exceptions with max_uses,
+ * the others ask it for each use. Before ledger_load; NULL is one worker.
+ */
+void		 ledger_share(struct ledger *, struct siblings *);
 /* Reads the counts. Once, before the first delivery. */
 void		 ledger_load(struct ledger *, void (*done)(void *arg, const struct why *), void *arg);
+/* Adds what another ledger noted of an id, for good. Loaded before. */
+void		 ledger_join(struct ledger *, const char *id, const char *note);
 /* The configuration in force, taken by reference; what there is to say is said. */
 void		 ledger_reload(struct ledger *, struct generation *);
 
@@ -40,7 +50,7 @@ int		 ledger_holds(const struct ledger *, const struct conf_exception *);
 
 enum ledger_answer {
 	LEDGER_TAKEN,		/* reserved: ledger_used or ledger_give_back has to follow */
-	LEDGER_WAIT,		/* messages on their way may use up the rest */
+	LEDGER_WAIT,		/* messages on their way may use up the rest; or the front is asked */
 	LEDGER_OVER		/* expired, used up or gone: the plan has to be decided again */
 };
 enum ledger_answer ledger_reserve(struct ledger *, const char *id);
@@ -66,6 +76,8 @@ enum ledger_advice { LEDGER_FINE, LEDGER_ENDS_SOON, LEDGER_UNUSED, LEDGER_NOT_NE
 
 enum ledger_state ledger_look(const struct ledger *, const struct conf_exception *,
 		    struct ledger_counts *, enum ledger_advice *);
+/* For one that holds; Unix ms. */
+enum ledger_advice ledger_advise(const struct ledger_counts *, int64_t expires, int64_t now);
 const char	*ledger_state_name(enum ledger_state);
 const char	*ledger_advice_name(enum ledger_advice);	/* "" for LEDGER_FINE */
 

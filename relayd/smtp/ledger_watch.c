@@ -139,11 +139,16 @@ look_at(struct ledger_entry *e, int64_t now)
 	} else if (e->unwritten) {
 		ledger_write(e);
 	}
+	/* With several workers the front speaks of what is the same for all, and nobody of disuse:
+	 * none of them knows what the others did (relayctl shows it). */
+	if (ledger_borrows(e->owner))
+		return;
 	say_end(e, e->conf->expires - now);
 	if (e->conf->expires <= now)
 		return;
 	say_full(e);
-	say_idle(e, now);
+	if (e->owner->leases == NULL)
+		say_idle(e, now);
 	say_streak(e, now, NULL);
 }
 

@@ -13,10 +13,13 @@
 #include "lib/queue/key.h"
 #include "relayd/smtp/delivlog.h"
 #include "relayd/smtp/dest.h"
+#include "relayd/smtp/manage_copy.h"
+#include "relayd/smtp/notice.h"
 #include "relayd/smtp/sched.h"
 
 #define ADDRESS_CAP	512
 #define TEXT_CAP	320
+#define COPY_LOOK_MS	3600000	/* nobody is told of a copy that is being made (held.h) */
 
 static const struct {
 	const char		*name, *past;
@@ -47,7 +50,8 @@ struct hand {
 	size_t			 nheld;		/* were held before */
 	char			 text[TEXT_CAP];	/* "held by admin uid 0: reason" */
 	char			 to[ADDRESS_CAP], to_dest[QUEUE_KEY_CAP];
-	uint64_t		 new_id;	/* REDIRECT: of the copy */
+	uint64_t		 new_id;	/* REDIRECT: of the copy, 0 = none that is due */
+	struct manage_copy	*copy;		/* REDIRECT of a text in the spool */
 	manage_done_fn		*done;
 	void			*arg;
 	struct why		 why;
@@ -90,6 +94,16 @@ say(const struct hand *h, int message_gone)
 }
 
 static void
+on_released(void *arg, const struct why *why)
+{
+	struct hand *h = arg;
+
+	if (why_is_set(why))
+		h->new_id = 0;		/* it is held */
+	finish(h);
+}
+
+static void
 on_settled(void *arg, const struct why *why, int message_gone)
 {
 	struct hand *h = arg;
@@ -97,10 +111,26 @@ on_settled(void *arg, const struct why *why, int message_gone)
 	h->why = *why;
 	if (!why_is_set(why))
 		say(h, message_gone);
+	if (h->copy != NULL && !why_is_set(why)) {
+		manage_copy_release(&h->copy, clock_queue_ms(), on_released, h);
+		return;
+	}
+	if (h->copy != NULL)
+		manage_copy_remove(&h->copy);
 	finish(h);
 }
 
 /* ---- to the store ---- */
+
+/* Held ones are not tried; they are looked at (held.h). */
+static int64_t
+due_of(const struct hand *h, const struct store_rcpt *r, int64_t now)
+{
+	const struct conf *conf = h->s->generation->conf;
+
+	return h->action == MANAGE_HOLD ?
+	    notice_held_look(conf, h->job->msg->created, r->warned) : now;
+}
 
 static void
 settle(struct hand *h, struct store_message *copy)
@@ -116,8 +146,9 @@ settle(struct hand *h, struct store_message *copy)
 	for (size_t i = 0; i < m->nrcpts; i++)
 		rows[i] = (struct store_settle_rcpt){
 			.id = m->rcpts[i].id, .fate = actions[h->action].fate,
-			.due = h->action == MANAGE_RELEASE ? now : m->rcpts[i].due,
+			.due = due_of(h, &m->rcpts[i], now),
 			.tries = m->rcpts[i].tries, .warned = m->rcpts[i].warned, .last = h->text,
+			.reason = m->rcpts[i].reason,
 		};
 	h->s->store->ops->settle(h->s->store, &s, on_settled, h);
 	free(rows);
@@ -144,15 +175,46 @@ make_copy(const struct hand *h, struct store_body *body)
 	c->envid = dup_or_null(m->envid);
 	c->ret = dup_or_null(m->ret);
 	c->body = body;
-	c->size = body->size;
+	c->size = m->size;
 	c->nrcpts = 1;
 	c->rcpts = must_calloc(1, sizeof *c->rcpts);
 	c->rcpts[0].address = must_strdup(h->to);
 	c->rcpts[0].dest = must_strdup(h->to_dest);
 	c->rcpts[0].orcpt = dup_or_null(m->rcpts[0].orcpt);
 	c->rcpts[0].notify = dup_or_null(m->rcpts[0].notify);
+	c->rcpts[0].warned = m->rcpts[0].warned;	/* told is told */
 	c->rcpts[0].due = clock_queue_ms();
 	return c;
+}
+
+static void
+on_copied(void *arg, const struct why *why)
+{
+	struct hand *h = arg;
+
+	if (!why_is_set(why)) {
+		manage_copy_decide(h->copy);
+		settle(h, NULL);
+		return;
+	}
+	h->why = *why;
+	manage_copy_free(&h->copy);
+	finish(h);
+}
+
+/* It is committed before the removal: held, so that it is not delivered twice. */
+static void
+copy_spooled(struct hand *h, struct store_body *body)
+{
+	struct store_message *c = make_copy(h, NULL);
+	char id[MAIL_QUEUE_ID_LEN + 1], text[TEXT_CAP];
+
+	mail_queue_id_print(id, h->job->msg->id);
+	(void)str_fmt(text, sizeof text, "held until it replaces a recipient of %s", id);
+	c->rcpts[0].last = must_strdup(text);
+	c->rcpts[0].due = clock_queue_ms() + COPY_LOOK_MS;
+	h->copy = manage_copy_new(h->s->store, &c, &body, h->job->msg->id,
+	    h->job->msg->rcpts[0].id, on_copied, h);
 }
 
 static void
@@ -160,16 +222,14 @@ on_body(void *arg, const struct why *why, struct store_body *body)
 {
 	struct hand *h = arg;
 
-	if (body != NULL && body->data != NULL) {
-		settle(h, make_copy(h, body));
-		return;
-	}
-	if (body == NULL)
+	if (body == NULL) {
 		h->why = *why;
-	else
-		(void)why_set(&h->why, WHY_LOCAL_STORAGE, "the message is too large for this");
-	store_body_unref(&body);
-	finish(h);
+		finish(h);
+	} else if (body->data != NULL) {
+		settle(h, make_copy(h, body));
+	} else {
+		copy_spooled(h, body);
+	}
 }
 
 /* ---- the order ---- */
@@ -184,7 +244,7 @@ fill(struct hand *h, const struct manage_order *o)
 		(void)str_copy(h->to, o->to, sizeof h->to);
 		/* What the message needs of a connection it needs there, too. */
 		queue_key_parse(dest_name(h->dest), &key);
-		queue_key_print(h->to_dest, o->to_domain, key.need, key.client);
+		queue_key_print(h->to_dest, o->to_domain, key.need, key.client, key.source);
 		h->new_id = queue_id_next();
 		mail_queue_id_print(id, h->new_id);
 		(void)str_fmt(more, sizeof more, " to <%.100s> as %s", h->to, id);
@@ -221,9 +281,6 @@ manage_take(struct sched *s, const struct manage_order *o, struct store_message 
 	struct job *job;
 	size_t nheld = 0;
 
-	/* The copy is committed with the removal, and that is for bodies in rows. */
-	if (o->action == MANAGE_REDIRECT && (*m)->size > STORE_INLINE_MAX)
-		return refuse(m, why, WHY_MESSAGE_TOO_BIG, "too large to be redirected (64 KiB)");
 	for (size_t i = 0; i < (*m)->nrcpts; i++)
 		nheld += (*m)->rcpts[i].state == STORE_HELD;
 	job = sched_claim(s, m, &dest);

@@ -19,9 +19,17 @@
 #include "lib/queue/id.h"
 #include "relayd/smtp/notice_cap.h"
 
+#define HELD_LOOK_MS	((int64_t)24 * 60 * 60 * 1000)	/* the steps may be changed */
+#define HEADERS_MAX	65536
 #define HEADERS_FEW	8192	/* of the original, where all of it makes the notice too large */
 
 /* ---- what is told ---- */
+
+static int
+is_failure(enum mail_dsn_action action)
+{
+	return action == MAIL_DSN_FAILED || action == MAIL_DSN_EXPIRED;
+}
 
 static int
 wanted(const struct store_rcpt *rcpt, enum mail_dsn_action action)
@@ -37,6 +45,7 @@ wanted(const struct store_rcpt *rcpt, enum mail_dsn_action action)
 	case MAIL_DSN_EXPIRED:
 		return n.failure;
 	case MAIL_DSN_DELAYED:
+	case MAIL_DSN_HELD:
 		return n.delay;
 	case MAIL_DSN_DELIVERED:
 	case MAIL_DSN_RELAYED:
@@ -73,6 +82,19 @@ notice_fini(struct notice *n)
 	n->rcpts = NULL;
 }
 
+/* A notice about a notice goes to nobody else, and never round in a circle. */
+static int
+is_for_postmaster(struct notice *n, const struct store_rcpt *rcpt, enum mail_dsn_action action)
+{
+	const char *postmaster = n->conf->notices.postmaster;
+
+	if (!is_failure(action))
+		return 0;
+	if (n->norphans++ == 0)
+		n->orphan = rcpt->address;
+	return postmaster[0] != '\0' && strcasecmp(postmaster, rcpt->address) != 0;
+}
+
 void
 notice_add(struct notice *n, size_t i, enum mail_dsn_action action, const char *dsn,
     const char *remote, int64_t until)
@@ -81,7 +103,8 @@ notice_add(struct notice *n, size_t i, enum mail_dsn_action action, const char *
 	const struct job_result *r = &n->job->results[i];
 	int success = action == MAIL_DSN_RELAYED || action == MAIL_DSN_DELIVERED;
 
-	if (n->job->msg->sender[0] == '\0' || !wanted(rcpt, action))
+	if (!wanted(rcpt, action) ||
+	    (n->job->msg->sender[0] == '\0' && !is_for_postmaster(n, rcpt, action)))
 		return;
 	if (n->rcpts == NULL)
 		n->rcpts = must_calloc(n->job->msg->nrcpts, sizeof *n->rcpts);
@@ -91,7 +114,8 @@ notice_add(struct notice *n, size_t i, enum mail_dsn_action action, const char *
 		.token = success ? NULL : why_token(r->why.reason),
 		.why = success ? NULL : r->why.text, .remote_mta = remote,
 		.diagnostic = r->remote || success ? r->reply : NULL,
-		.last_attempt = n->job->waiting ? 0 : clock_wall_ms(),
+		/* What waits, or what an administrator gives up, was not tried just now. */
+		.last_attempt = n->job->waiting || n->job->settled != NULL ? 0 : clock_wall_ms(),
 		.retry_until = clock_queue_to_wall(until),
 	};
 }
@@ -100,26 +124,28 @@ static int
 has_failure(const struct notice *n)
 {
 	for (size_t i = 0; i < n->n; i++)
-		if (n->rcpts[i].action == MAIL_DSN_FAILED || n->rcpts[i].action == MAIL_DSN_EXPIRED)
+		if (is_failure(n->rcpts[i].action))
 			return 1;
 	return 0;
 }
 
 /* ---- to whom ---- */
 
+/* The first of its hour; how many there were is said when that is over. */
 static void
-log_suppressed(const struct notice *n, const char *address, uint64_t suppressed)
+log_suppressed(const struct notice *n, const char *address)
 {
 	char qid[MAIL_QUEUE_ID_LEN + 1];
 	struct buf b;
 	const struct log_kv kv[] = {
-		LOG_STR("qid", qid), LOG_STR("to", address), LOG_NUM("suppressed", (int64_t)suppressed),
+		LOG_STR("qid", qid), LOG_STR("to", address),
 	};
 
 	mail_queue_id_print(qid, n->job->msg->id);
 	buf_init(&b);
-	buf_addf(&b, "%s: warning: no notice to <%s>: more than %d within an hour (%llu suppressed)",
-	    qid, address, n->conf->notices.per_sender, (unsigned long long)suppressed);
+	buf_addf(&b, "%s: warning: no notice to <%s>: more than %d within an hour; "
+	    "the others are counted",
+	    qid, address, n->conf->notices.per_sender);
 	log_event(LOG_LVL_WARNING, "bounce", "notice-suppressed", buf_str(&b), kv, LENGTH(kv));
 	buf_fini(&b);
 }
@@ -136,14 +162,15 @@ add_target(struct notice *n, const char *address, struct notice_cap *cap)
 		log_warning("no notice to <%s>: its domain is not valid", address);
 		return;
 	}
-	if (!notice_cap_take(cap, address, (unsigned)n->conf->notices.per_sender, clock_mono_ms(),
+	if (!notice_cap_take(cap, address, (unsigned)n->conf->notices.per_sender, clock_queue_ms(),
 	    &suppressed)) {
-		log_suppressed(n, address, suppressed);
+		if (suppressed == 1)
+			log_suppressed(n, address);
 		return;
 	}
 	to->address = address;
 	queue_key_print(to->dest, ascii,		/* RFC 8689 s5 */
-	    n->job->msg->requiretls ? QUEUE_REQUIRETLS_NOTICE : QUEUE_ORDINARY, "");
+	    n->job->msg->requiretls ? QUEUE_REQUIRETLS_NOTICE : QUEUE_ORDINARY, "", "");
 	n->nto++;
 }
 
@@ -154,11 +181,63 @@ notice_address(struct notice *n, struct notice_cap *cap)
 
 	if (n->n == 0)
 		return 0;
-	add_target(n, n->job->msg->sender, cap);
+	if (n->job->msg->sender[0] != '\0')
+		add_target(n, n->job->msg->sender, cap);
 	if (postmaster[0] != '\0' && has_failure(n) &&
 	    strcasecmp(postmaster, n->job->msg->sender) != 0)
 		add_target(n, postmaster, cap);
 	return n->nto > 0;
+}
+
+/* ---- the start of the original ---- */
+
+static void
+take_headers(struct notice *n, const char *data, size_t len)
+{
+	buf_add(&n->headers, data, len < HEADERS_MAX ? len : HEADERS_MAX);
+	n->read(n->arg);
+}
+
+static void
+on_headers(void *arg, const struct why *why, const char *data, size_t len)
+{
+	take_headers(arg, data, why_is_set(why) ? 0 : len);
+}
+
+static void
+use_body(struct notice *n, struct store_body *body)
+{
+	if (body->data != NULL)
+		take_headers(n, body->data, body->size);
+	else
+		n->store->ops->read(n->store, body, 0, HEADERS_MAX, on_headers, n);
+}
+
+static void
+on_body(void *arg, const struct why *why, struct store_body *body)
+{
+	struct notice *n = arg;
+
+	if (body == NULL) {	/* a notice without the headers is better than none */
+		n->read(n->arg);
+		return;
+	}
+	use_body(n, body);
+	store_body_unref(&body);
+}
+
+void
+notice_read(struct notice *n, struct store *store, void (*done)(void *), void *arg)
+{
+	const struct store_message *m = n->job->msg;
+
+	n->store = store;
+	n->read = done;
+	n->arg = arg;
+	if (m->body != NULL)
+		use_body(n, m->body);
+	else
+		store->ops->body(store, m->id, on_body, n);
 }
 
 /* ---- the messages ---- */
@@ -254,11 +333,31 @@ kind(const struct notice *n)
 {
 	if (has_failure(n))
 		return "non-delivery";
-	return n->rcpts[0].action == MAIL_DSN_DELAYED ? "delay" : "relay";
+	return n->rcpts[0].action == MAIL_DSN_DELAYED || n->rcpts[0].action == MAIL_DSN_HELD ?
+	    "delay" : "relay";
 }
 
-void
-notice_log(const struct notice *n)
+static void
+log_orphan(const struct notice *n)
+{
+	const char *done = n->nto > 0 ? "the postmaster is told" : "it is dropped";
+	char qid[MAIL_QUEUE_ID_LEN + 1];
+	struct buf b;
+	const struct log_kv kv[] = {
+		LOG_STR("qid", qid), LOG_STR("to", n->orphan),
+		LOG_NUM("nrcpt", (int64_t)n->norphans), LOG_STR("done", done),
+	};
+
+	mail_queue_id_print(qid, n->job->msg->id);
+	buf_init(&b);
+	buf_addf(&b, "%s: warning: mail without a sender, such as a notice, cannot be delivered to "
+	    "<%s>%s: %s", qid, n->orphan, n->norphans > 1 ? " and others" : "", done);
+	log_event(LOG_LVL_WARNING, "bounce", "double-bounce", buf_str(&b), kv, LENGTH(kv));
+	buf_fini(&b);
+}
+
+static void
+log_made(const struct notice *n)
 {
 	char qid[MAIL_QUEUE_ID_LEN + 1], own[MAIL_QUEUE_ID_LEN + 1], text[128];
 	const struct log_kv kv[] = {
@@ -276,14 +375,48 @@ notice_log(const struct notice *n)
 	}
 }
 
+void
+notice_log(const struct notice *n)
+{
+	if (n->norphans > 0)
+		log_orphan(n);
+	if (n->nmade > 0)
+		log_made(n);
+}
+
 /* ---- when a delay is told ---- */
+
+static const struct conf_durations *
+steps_of(const struct conf *conf, enum why_reason reason)
+{
+	if (reason == WHY_HELD || reason == WHY_CORRUPT)
+		return &conf->notices.delay_held;
+	return why_tlsrpt(reason)[0] != '\0' ? &conf->notices.delay_tls : &conf->notices.delay;
+}
+
+int64_t
+notice_delay_after(const struct conf *conf, int64_t created, const struct why *why, int64_t now)
+{
+	const struct conf_durations *steps = steps_of(conf, why->reason);
+
+	return queue_delay_next(steps->v, steps->n, created, now);
+}
+
+int64_t
+notice_held_look(const struct conf *conf, int64_t created, int64_t warned)
+{
+	const struct conf_durations *steps = &conf->notices.delay_held;
+	int64_t told = queue_delay_next(steps->v, steps->n, created, warned);
+	int64_t latest = clock_queue_ms() + HELD_LOOK_MS;
+
+	return told < latest ? told : latest;
+}
 
 int64_t
 notice_delay_at(const struct conf *conf, const struct store_message *m,
     const struct store_rcpt *rcpt, const struct why *why)
 {
-	const struct conf_durations *steps = why_tlsrpt(why->reason)[0] != '\0' ?
-	    &conf->notices.delay_tls : &conf->notices.delay;
+	const struct conf_durations *steps = steps_of(conf, why->reason);
 
 	return queue_delay_next(steps->v, steps->n, m->created, rcpt->warned);
 }

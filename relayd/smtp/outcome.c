@@ -14,14 +14,17 @@
 #include "lib/base/rand.h"
 #include "lib/base/str.h"
 #include "lib/mail/queue_id.h"
+#include "relayd/smtp/aftermath.h"
 #include "relayd/smtp/dest.h"
+#include "relayd/smtp/flight.h"
 #include "relayd/smtp/generation.h"
 #include "relayd/smtp/notice.h"
 #include "relayd/smtp/notice_cap.h"
 #include "relayd/smtp/tally.h"
 
 #define RESUBMIT_MS	1000
-#define HEADERS_MAX	65536
+#define GREY_MIN_MS	30000
+#define GREY_MAX_MS	3600000
 #define WAITING_MS	60000	/* after which a message that was not tried is looked at again */
 
 /* The settlement of one job on its way to being durable. */
@@ -32,6 +35,7 @@ struct pending {
 	struct job			*job;
 	struct generation		*generation;
 	char				 remote[DNS_NAME_MAX + 64];	/* "" = no connection */
+	char				 domain[256];	/* of the recipients */
 	struct store_settle_rcpt	*rows;
 	size_t				 gone;
 	int64_t				 next_due;
@@ -46,6 +50,7 @@ struct outcome {
 	struct store			*store;
 	struct notice_cap		*cap;
 	struct tally			*tally;		/* may be NULL */
+	struct aftermath		*aftermath;	/* may be NULL */
 	const struct outcome_events	*events;
 	void				*arg;
 	TAILQ_HEAD(, pending)		 all;
@@ -78,29 +83,84 @@ delivered_rcpt(struct pending *p, size_t i, const struct delivlog_attempt *a)
 		notice_add(&p->notice, i, MAIL_DSN_RELAYED, p->job->results[i].why.dsn, remote(p), 0);
 }
 
+/* As long as the server says and a little more, within reason: from 30 s (or a shorter first wait
+ * of the schedule) to an hour. */
+static int64_t
+after_greylist(int64_t wait, int64_t first)
+{
+	int64_t least = first < GREY_MIN_MS ? first : GREY_MIN_MS;
+
+	if (wait < least)
+		wait = least;
+	if (wait > GREY_MAX_MS)
+		wait = GREY_MAX_MS;
+	return wait + wait / 8;
+}
+
 static void
 retry_rcpt(struct pending *p, size_t i)
 {
 	const struct conf *conf = p->generation->conf;
-	const struct conf_durations *retry = &conf->queue.retry;
+	const struct conf_durations *retry = generation_retry(p->generation, p->domain);
 	const struct store_message *m = p->job->msg;
 	const struct why *why = &p->job->results[i].why;
 	struct store_settle_rcpt *row = &p->rows[i];
 	size_t step = row->tries > 0 ? row->tries - 1 : 0;
-	int64_t now = clock_queue_ms(), wait;
+	int64_t now = clock_queue_ms(), wait, at;
+	int64_t end = m->created + generation_max_age(p->generation, p->domain, why);
 
 	wait = retry->v[step < retry->n ? step : retry->n - 1];
+	if (why->reason == WHY_GREYLISTED && p->job->results[i].wait > 0)
+		wait = after_greylist(p->job->results[i].wait, retry->v[0]);
 	if (p->job->waiting && wait > WAITING_MS)
 		wait = WAITING_MS;	/* it was not tried: it stays first in line */
 	row->fate = STORE_RETRY;
-	row->due = now + rand_jitter(wait, 10);
+	/* What it failed for is not as it was when it began. */
+	row->due = wake_cures(p->job->cure, why->reason) ? now : now + rand_jitter(wait, 10);
+	/* What a sender is told is tried right before, and so is what is given up. */
+	at = notice_delay_after(conf, m->created, why, now);
+	if (end < at)
+		at = end;
+	if (at > now && row->due > at)
+		row->due = at;
 	if (p->next_due == 0 || row->due < p->next_due)
 		p->next_due = row->due;
 	if (notice_delay_at(conf, m, &m->rcpts[i], why) > now)
 		return;
 	row->warned = now;
-	notice_add(&p->notice, i, MAIL_DSN_DELAYED, why->dsn, remote(p),
-	    m->created + generation_max_age(p->generation, why));
+	notice_add(&p->notice, i, MAIL_DSN_DELAYED, why->dsn, remote(p), end);
+}
+
+/* It stays held. 1: its sender has to be told so. */
+static int
+hold_rcpt(struct pending *p, size_t i, int tell)
+{
+	const struct conf *conf = p->generation->conf;
+	const struct store_message *m = p->job->msg;
+	const struct why *why = &p->job->results[i].why;
+	struct store_settle_rcpt *row = &p->rows[i];
+	int64_t now = clock_queue_ms();
+
+	tell |= notice_delay_at(conf, m, &m->rcpts[i], why) <= now;
+	if (tell) {
+		row->warned = now;
+		notice_add(&p->notice, i, MAIL_DSN_HELD, why->dsn, remote(p), 0);
+	}
+	row->fate = STORE_HOLD;
+	row->due = notice_held_look(conf, m->created, row->warned);
+	p->gone++;
+	return tell;
+}
+
+/* Of one that was held before: what the queue says of it stays. */
+static int
+keep_held(struct pending *p, size_t i)
+{
+	p->rows[i].last = p->job->msg->rcpts[i].last;
+	p->rows[i].reason = p->job->msg->rcpts[i].reason;
+	/* Damage that the store found on its own is told, and logged, at once. */
+	return hold_rcpt(p, i, p->job->results[i].why.reason == WHY_CORRUPT &&
+	    p->job->msg->rcpts[i].warned == 0);
 }
 
 static void
@@ -110,9 +170,11 @@ decide_rcpt(struct pending *p, size_t i, const struct delivlog_attempt *a)
 	struct job_result *r = &p->job->results[i];
 	int64_t age = clock_queue_ms() - p->job->msg->created;
 	enum delivlog_status status = DELIVLOG_SENT;
+	struct delivlog_attempt say;
 
 	p->rows[i] = (struct store_settle_rcpt){ .id = rcpt->id,
-	    .tries = rcpt->tries + !p->job->waiting, .warned = rcpt->warned, .last = r->why.text };
+	    .tries = rcpt->tries + !p->job->waiting, .warned = rcpt->warned, .last = r->why.text,
+	    .reason = why_token(r->why.reason) };
 	switch (r->fate) {
 	case JOB_DELIVERED:
 		delivered_rcpt(p, i, a);
@@ -127,11 +189,14 @@ decide_rcpt(struct pending *p, size_t i, const struct delivlog_attempt *a)
 		break;
 	case JOB_DEFERRED:
 	case JOB_OPEN:
-		if (r->why.reason == WHY_CORRUPT) {
+		if (p->job->held) {
 			status = DELIVLOG_HELD;
-			p->rows[i].fate = STORE_HOLD;
-			p->gone++;
-		} else if (age >= generation_max_age(p->generation, &r->why)) {
+			if (!keep_held(p, i))
+				return;
+		} else if (r->why.reason == WHY_CORRUPT) {
+			status = DELIVLOG_HELD;
+			(void)hold_rcpt(p, i, 1);
+		} else if (age >= generation_max_age(p->generation, p->domain, &r->why)) {
 			status = DELIVLOG_EXPIRED;
 			fail_rcpt(p, i, MAIL_DSN_EXPIRED, why_dsn(WHY_EXPIRED));
 		} else {
@@ -142,7 +207,9 @@ decide_rcpt(struct pending *p, size_t i, const struct delivlog_attempt *a)
 		}
 		break;
 	}
-	delivlog_attempt(p->job, i, status, a);
+	say = *a;
+	say.duplicate = !p->job->waiting && aftermath_suspects(p->o->aftermath, rcpt->id);
+	delivlog_attempt(p->job, i, status, &say);
 }
 
 /* ---- monitor mode: what enforcing would have done with the message ---- */
@@ -182,7 +249,7 @@ count_monitored(struct pending *p, const struct delivlog_attempt *a)
 
 /* ---- to the store ---- */
 
-static void	submit(struct pending *);
+static void	submit(void *);
 
 static void
 pending_free(struct pending *p)
@@ -218,10 +285,12 @@ on_settled(void *arg, const struct why *why, int message_gone)
 		event_add(&p->ev_again, &again);
 		return;
 	}
+	flight_end(o->store, p->job);
+	for (size_t i = 0; i < p->job->msg->nrcpts && !p->job->waiting; i++)
+		aftermath_settled(o->aftermath, p->job->msg->id, p->rows[i].id);
 	if (message_gone)
 		delivlog_removed(p->job->msg->id);
-	if (p->wants_notice)
-		notice_log(&p->notice);
+	notice_log(&p->notice);
 	for (size_t i = 0; i < p->notice.nmade; i++)
 		o->events->notice(o->arg, p->notice.to[p->notice.made[i].to].dest, 1, clock_queue_ms());
 	o->events->settled(o->arg, p->dest, p->job, p->gone, p->next_due);
@@ -229,8 +298,9 @@ on_settled(void *arg, const struct why *why, int message_gone)
 }
 
 static void
-submit(struct pending *p)
+submit(void *arg)
 {
+	struct pending *p = arg;
 	struct store_settlement s = {
 		.message = p->job->msg->id, .rcpts = p->rows, .nrcpts = p->job->msg->nrcpts,
 	};
@@ -240,44 +310,8 @@ submit(struct pending *p)
 		s.notices = p->notice.messages;
 		s.nnotices = p->notice.nmade;
 	}
+	notice_cap_note(p->o->cap);
 	p->o->store->ops->settle(p->o->store, &s, on_settled, p);
-}
-
-/* ---- the start of the original, for the notice ---- */
-
-static void
-take_headers(struct pending *p, const char *data, size_t n)
-{
-	buf_add(&p->notice.headers, data, n < HEADERS_MAX ? n : HEADERS_MAX);
-	submit(p);
-}
-
-static void
-on_headers(void *arg, const struct why *why, const char *data, size_t n)
-{
-	take_headers(arg, data, why_is_set(why) ? 0 : n);
-}
-
-static void
-use_body(struct pending *p, struct store_body *body)
-{
-	if (body->data != NULL)
-		take_headers(p, body->data, body->size);
-	else
-		p->o->store->ops->read(p->o->store, body, 0, HEADERS_MAX, on_headers, p);
-}
-
-static void
-on_body(void *arg, const struct why *why, struct store_body *body)
-{
-	struct pending *p = arg;
-
-	if (body == NULL) {	/* a notice without the headers is better than none */
-		submit(p);
-		return;
-	}
-	use_body(p, body);
-	store_body_unref(&body);
 }
 
 void
@@ -286,11 +320,14 @@ outcome_take(struct outcome *o, struct dest *dest, struct job *job,
 {
 	struct pending *p = must_calloc(1, sizeof *p);
 	size_t n = job->msg->nrcpts;
+	struct queue_key key;
 
 	p->o = o;
 	p->dest = dest;
 	p->job = job;
 	p->generation = generation_ref(generation);
+	queue_key_parse(job->msg->rcpts[0].dest, &key);
+	str_copy(p->domain, key.domain, sizeof p->domain);
 	if (a->client != NULL)
 		str_copy(p->remote, client_target(a->client)->host.name, sizeof p->remote);
 	p->rows = must_calloc(n, sizeof *p->rows);
@@ -302,18 +339,28 @@ outcome_take(struct outcome *o, struct dest *dest, struct job *job,
 		decide_rcpt(p, i, a);
 	count_monitored(p, a);
 	p->wants_notice = notice_address(&p->notice, o->cap);
-	if (!p->wants_notice)
-		submit(p);
-	else if (job->msg->body != NULL)
-		use_body(p, job->msg->body);
+	if (p->wants_notice)
+		notice_read(&p->notice, o->store, submit, p);
 	else
-		o->store->ops->body(o->store, job->msg->id, on_body, p);
+		submit(p);
 }
 
 void
 outcome_tally(struct outcome *o, struct tally *t)
 {
 	o->tally = t;
+}
+
+struct notice_cap *
+outcome_cap(struct outcome *o)
+{
+	return o->cap;
+}
+
+void
+outcome_aftermath(struct outcome *o, struct aftermath *a)
+{
+	o->aftermath = a;
 }
 
 struct outcome *
@@ -324,7 +371,7 @@ outcome_new(struct event_base *base, struct store *store, const struct outcome_e
 
 	o->base = base;
 	o->store = store;
-	o->cap = notice_cap_new();
+	o->cap = notice_cap_new(base, store);
 	o->events = events;
 	o->arg = arg;
 	TAILQ_INIT(&o->all);

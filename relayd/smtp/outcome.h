@@ -12,9 +12,11 @@
 #include "relayd/smtp/delivlog.h"
 #include "relayd/smtp/job.h"
 
+struct aftermath;
 struct dest;
 struct event_base;
 struct generation;
+struct notice_cap;
 struct outcome;
 struct store;
 struct tally;
@@ -29,6 +31,9 @@ struct outcome	*outcome_new(struct event_base *, struct store *, const struct ou
 		    void *arg);
 /* Where monitor mode is counted, borrowed; without it, it is not. */
 void		 outcome_tally(struct outcome *, struct tally *);
+/* Who may have a copy already, and what a crash was about; borrowed, may be NULL. */
+void		 outcome_aftermath(struct outcome *, struct aftermath *);
+struct notice_cap *outcome_cap(struct outcome *);	/* borrowed */
 void		 outcome_free(struct outcome **);
 /*
  * Every result of the job is settled. The job stays with the caller's list

@@ -14,6 +14,7 @@
 
 struct pauses {
 	struct map	*by_domain;
+	int		 waits;		/* see pause_wait */
 	void		(*done)(void *arg, const struct why *);
 	void		*arg;
 };
@@ -60,7 +61,16 @@ pause_parse(const char *value, struct pause *p)
 const struct pause *
 pause_of(const struct pauses *p, const char *domain)
 {
-	return map_gets(p->by_domain, domain);
+	static const struct pause all = { .reason = "until worker 0 tells what is paused" };
+	const struct pause *own = map_gets(p->by_domain, domain);
+
+	return own == NULL && p->waits ? &all : own;
+}
+
+void
+pause_wait(struct pauses *p, int waits)
+{
+	p->waits = waits;
 }
 
 void

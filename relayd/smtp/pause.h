@@ -35,6 +35,8 @@ void		 pause_load(struct pauses *, struct store *,
 const struct pause *pause_of(const struct pauses *, const char *domain);
 void		 pause_each(struct pauses *, void (*)(const struct pause *, void *arg), void *arg);
 size_t		 pause_count(const struct pauses *);
+/* 1: every destination is paused, because it is not known yet which ones are. */
+void		 pause_wait(struct pauses *, int waits);
 /* In memory only; the domain is not longer than PAUSE_DOMAIN_MAX. */
 void		 pause_set(struct pauses *, const struct pause *);
 void		 pause_end(struct pauses *, const char *domain);

@@ -10,75 +10,38 @@
 #include "lib/base/clock.h"
 #include "lib/base/list.h"
 #include "lib/base/log.h"
+#include "lib/queue/said.h"
 #include "relayd/smtp/delivlog.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/job.h"
+#include "relayd/smtp/limit.h"
 #include "relayd/smtp/pause.h"
+#include "relayd/smtp/wake.h"
 
-/* ---- connections ---- */
-
-void
-sched_lane_leave_line(struct sched *s, struct sched_turn *t)
-{
-	if (t->waits)
-		TAILQ_REMOVE(&s->line, t, link);
-	t->waits = 0;
-}
+/* ---- limits ---- */
 
 void
-sched_lane_idle(struct sched *s, struct sched_idle *i, int idle)
+sched_jobs_add(struct sched *s, const struct job *j, int n)
 {
-	if (idle == i->listed)
-		return;
-	i->listed = idle;
-	if (idle)
-		TAILQ_INSERT_TAIL(&s->idle, i, link);
-	else
-		TAILQ_REMOVE(&s->idle, i, link);
+	s->jobs += (size_t)n;
+	limits_jobs_add(s->limits, queue_fair_client_of(j->msg->flow), n);
 }
 
 int
-sched_lane_take(struct sched *s, struct sched_turn *t)
+sched_jobs_room(const struct sched *s, const struct job *j)
 {
-	if (s->lanes < (unsigned)s->generation->conf->delivery.connections) {
-		sched_lane_leave_line(s, t);
-		s->lanes++;
-		return 1;
-	}
-	if (t->waits)
-		return 0;
-	TAILQ_INSERT_TAIL(&s->line, t, link);
-	t->waits = 1;
-	if (!TAILQ_EMPTY(&s->idle))
-		TAILQ_FIRST(&s->idle)->end(TAILQ_FIRST(&s->idle));
-	return 0;
+	size_t own = limits_jobs(s->limits, queue_fair_client_of(j->msg->flow));
+
+	return queue_fair_share(own, s->jobs, SCHED_WINDOW_ALL);
 }
 
-/* As many are woken as there are connections; one that does not want its own any more is
- * followed by the next when the timers have run. */
 static void
-serve_line(struct sched *s)
+set_limits(struct sched *s)
 {
-	unsigned most = (unsigned)s->generation->conf->delivery.connections;
-	struct sched_turn *first;
+	const struct conf *conf = s->generation->conf;
 
-	for (unsigned n = s->lanes; n < most && (first = TAILQ_FIRST(&s->line)) != NULL; n++) {
-		sched_lane_leave_line(s, first);
-		sched_wake_at(s, first->dest, clock_mono_ms());
-	}
-}
-
-void
-sched_lane_give_back(struct sched *s)
-{
-	s->lanes--;
-	serve_line(s);
-}
-
-int
-sched_lane_wanted(const struct sched *s)
-{
-	return !TAILQ_EMPTY(&s->line);
+	limit_set(s->all, generation_share(s->generation, conf->delivery.connections),
+	    generation_rate(s->generation, &conf->delivery.rate));
 }
 
 /* ---- timers ---- */
@@ -87,14 +50,18 @@ static void
 arm(struct sched *s)
 {
 	struct heap_node *first = heap_min(&s->timers);
+	int64_t at = limits_next(s->limits), ms;
 	struct timeval tv;
-	int64_t ms;
 
-	if (first == NULL) {
+	if (s->draining)
+		return;
+	if (first != NULL && first->key < at)
+		at = first->key;
+	if (at == INT64_MAX) {
 		event_del(s->ev_timer);
 		return;
 	}
-	ms = first->key - clock_mono_ms();
+	ms = at - clock_mono_ms();
 	if (ms < 0)
 		ms = 0;
 	tv.tv_sec = ms / 1000;
@@ -108,12 +75,21 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	struct sched *s = arg;
 	struct heap_node *n;
 
+	limits_run(s->limits);
 	while ((n = heap_min(&s->timers)) != NULL && n->key <= clock_mono_ms()) {
 		heap_remove(&s->timers, n);
 		dest_run(dest_of_timer(n));
 	}
-	serve_line(s);
 	arm(s);
+}
+
+static void
+on_limits_changed(void *arg)
+{
+	struct sched *s = arg;
+
+	if (!s->ending)
+		arm(s);
 }
 
 void
@@ -121,7 +97,7 @@ sched_wake_at(struct sched *s, struct dest *d, int64_t mono_ms)
 {
 	struct heap_node *n = dest_timer(d);
 
-	if (n->at != 0 && n->key == mono_ms)
+	if (s->ending || (n->at != 0 && n->key == mono_ms))
 		return;
 	heap_set(&s->timers, n, mono_ms);
 	if (heap_min(&s->timers) == n)
@@ -149,30 +125,6 @@ dest_get(struct sched *s, const char *name)
 	return d;
 }
 
-static char *
-dup_or_null(const char *s)
-{
-	return s == NULL ? NULL : must_strdup(s);
-}
-
-/* The same message with an empty recipient list; the body is shared. */
-static struct store_message *
-clone_envelope(const struct store_message *m, size_t nrcpts)
-{
-	struct store_message *c = must_calloc(1, sizeof *c);
-
-	*c = *m;
-	c->sender = must_strdup(m->sender);
-	c->client = dup_or_null(m->client);
-	c->client_name = dup_or_null(m->client_name);
-	c->envid = dup_or_null(m->envid);
-	c->ret = dup_or_null(m->ret);
-	c->body = m->body != NULL ? store_body_ref(m->body) : NULL;
-	c->rcpts = must_calloc(nrcpts, sizeof *c->rcpts);
-	c->nrcpts = 0;
-	return c;
-}
-
 static int
 same_dest(const struct store_message *m)
 {
@@ -182,38 +134,14 @@ same_dest(const struct store_message *m)
 	return 1;
 }
 
-/* Moves the recipients for which wanted says so out of m; NULL if there are none. */
-static struct store_message *
-take_out(struct store_message *m, int (*wanted)(const struct store_rcpt *, const char *),
-    const char *arg)
-{
-	struct store_message *part;
-	size_t kept = 0, n = 0;
-
-	for (size_t i = 0; i < m->nrcpts; i++)
-		n += wanted(&m->rcpts[i], arg) ? 1 : 0;
-	if (n == 0)
-		return NULL;
-	part = clone_envelope(m, n);
-
-	for (size_t i = 0; i < m->nrcpts; i++) {
-		if (wanted(&m->rcpts[i], arg))
-			part->rcpts[part->nrcpts++] = m->rcpts[i];
-		else
-			m->rcpts[kept++] = m->rcpts[i];
-	}
-	m->nrcpts = kept;
-	return part;
-}
-
 static int
-is_for(const struct store_rcpt *r, const char *dest)
+is_for(const struct store_rcpt *r, const void *dest)
 {
 	return strcmp(r->dest, dest) == 0;
 }
 
 static int
-is_held(const struct store_rcpt *r, const char *unused)
+is_held(const struct store_rcpt *r, const void *unused)
 {
 	return r->state == STORE_HELD;
 }
@@ -222,7 +150,7 @@ struct store_message *
 sched_split(struct store_message *m)
 {
 	char *dest = must_strdup(m->rcpts[0].dest);
-	struct store_message *part = take_out(m, is_for, dest);
+	struct store_message *part = job_take_out(m, is_for, dest);
 
 	free(dest);
 	return part;
@@ -255,7 +183,7 @@ add_job(struct sched *s, struct store_message *m)
 void
 sched_add(struct sched *s, struct store_message *m)
 {
-	struct store_message *held = take_out(m, is_held, NULL);
+	struct store_message *held = job_take_out(m, is_held, NULL);
 
 	if (held != NULL)
 		say_held(held);
@@ -373,9 +301,13 @@ unblock_one(void *value, void *arg)
 void
 sched_reload(struct sched *s, struct generation *g)
 {
-	generation_unref(&s->generation);
+	struct generation *old = s->generation;
+
 	s->generation = generation_ref(g);
+	set_limits(s);
 	map_each(s->dests, reload_one, NULL);
+	wake_reload(s, old);
+	generation_unref(&old);
 }
 
 void
@@ -419,10 +351,12 @@ sched_new(struct event_base *base, struct store *store, struct ask *ask, struct 
 	s->generation = generation_ref(generation);
 	s->dests = map_new();
 	s->pauses = pause_new();
+	s->said = must_calloc(1, sizeof *s->said);
 	heap_init(&s->timers);
-	TAILQ_INIT(&s->line);
-	TAILQ_INIT(&s->idle);
 	s->ev_timer = evtimer_new(base, on_timer, s);
+	s->limits = limits_new(on_limits_changed, s);
+	s->all = limit_get(s->limits, "all together", 1);
+	set_limits(s);
 	return s;
 }
 
@@ -442,10 +376,13 @@ sched_free(struct sched **sp)
 	*sp = NULL;
 	if (s == NULL)
 		return;
+	s->ending = 1;
 	heap_fini(&s->timers);		/* its nodes live in the destinations */
 	map_each(s->dests, free_one, NULL);
+	limits_free(&s->limits);
 	map_free(&s->dests);
 	pause_free(&s->pauses);
+	free(s->said);
 	event_free(s->ev_timer);
 	generation_unref(&s->generation);
 	free(s);

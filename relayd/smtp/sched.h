@@ -19,29 +19,20 @@
 struct ask;
 struct dest;
 struct event_base;
+struct held;
 struct job;
+struct limit;
+struct limits;
 struct ledger;
 struct outcome;
 struct pauses;
+struct queue_said;
 struct tally;
 
 #define SCHED_WINDOW_DEST	400		/* jobs of one destination in memory */
 #define SCHED_WINDOW_ALL	10000		/* of all */
+#define SCHED_WINDOW_LEAST	50		/* of one that is at work, when there are too many */
 #define SCHED_HOT_BYTES		(64u << 20)	/* bodies kept between commit and delivery */
-
-/* A destination's place in the line for a connection while all of them are in use. */
-struct sched_turn {
-	TAILQ_ENTRY(sched_turn)	 link;
-	struct dest		*dest;
-	int			 waits;
-};
-
-/* A connection that is kept for nothing in particular: it ends when somebody needs its place. */
-struct sched_idle {
-	TAILQ_ENTRY(sched_idle)	 link;
-	void			(*end)(struct sched_idle *);
-	int			 listed;
-};
 
 struct sched {
 	struct event_base	*base;
@@ -51,16 +42,18 @@ struct sched {
 	struct ledger		*ledger;	/* borrowed; NULL: no exception holds */
 	struct generation	*generation;	/* the current one; a reference */
 	struct tally		*tally;		/* borrowed; NULL: monitor mode is not counted */
+	struct held		*held;		/* borrowed; NULL: nobody looks at held mail */
 	struct pauses		*pauses;	/* destinations that an administrator stopped */
 	struct map		*dests;
 	struct heap		 timers;	/* of destinations, mono ms */
 	struct event		*ev_timer;
 	size_t			 jobs;		/* in memory */
+	size_t			 asked;		/* that the store may bring yet */
+	struct queue_said	*said;		/* why what waits does so */
 	uint64_t		 hot_bytes;
-	unsigned		 lanes;		/* connections of all destinations */
-	TAILQ_HEAD(, sched_turn) line;		/* who waits for one, first come first served */
-	TAILQ_HEAD(, sched_idle) idle;		/* longest idle first */
-	int			 draining;
+	struct limits		*limits;	/* of domains, sites and of all together */
+	struct limit		*all;
+	int			 draining, ending;
 };
 
 struct sched	*sched_new(struct event_base *, struct store *, struct ask *, struct outcome *,
@@ -93,11 +86,8 @@ void		 sched_flush(struct sched *);
 /* for dest.c */
 void		 sched_wake_at(struct sched *, struct dest *, int64_t mono_ms);
 void		 sched_forget(struct sched *, struct dest *);
-/* 1: one more connection is yours. 0: delivery.connections are in use; you are woken in turn. */
-int		 sched_lane_take(struct sched *, struct sched_turn *);
-void		 sched_lane_give_back(struct sched *);
-int		 sched_lane_wanted(const struct sched *);	/* somebody waits: end idle ones */
-void		 sched_lane_idle(struct sched *, struct sched_idle *, int idle);
-void		 sched_lane_leave_line(struct sched *, struct sched_turn *);
+/* Jobs in memory, by client. */
+void		 sched_jobs_add(struct sched *, const struct job *, int n);
+int		 sched_jobs_room(const struct sched *, const struct job *);	/* for one more of its client */
 
 #endif

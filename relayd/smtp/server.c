@@ -12,6 +12,7 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/io/listener.h"
+#include "lib/proc/fd.h"
 #include "relayd/smtp/server_int.h"
 
 #define STRESSED_MS	10000	/* idle time while nearly all sessions are taken (HARDENING I7) */
@@ -171,9 +172,12 @@ on_input(void *arg)
 	while (s->state != SERVER_CLOSING) {
 		if (s->state == SERVER_COMMIT || s->state == SERVER_HANDSHAKE)
 			return;
-		if (s->state == SERVER_TEXT) {
-			server_text_input(s);
-			if (s->state == SERVER_TEXT || s->state == SERVER_COMMIT)
+		if (s->state == SERVER_TEXT || s->state == SERVER_CHUNK) {
+			if (s->state == SERVER_TEXT)
+				server_text_input(s);
+			else
+				server_chunk_input(s);
+			if (s->state >= SERVER_TEXT && s->state <= SERVER_CHUNK)
 				return;
 		} else if (!next_line(s)) {
 			break;
@@ -286,7 +290,11 @@ server_open(struct server_house *house, struct generation *g, unsigned listener,
 	s->house = house;
 	io_address_print(sa, s->ip, sizeof s->ip, 0);
 	str_fmt(s->text, sizeof s->text, "unknown[%s]", s->ip);
-	s->slot = admission_enter(house->admission, g->conf, s->ip, &answer);
+	/* HARDENING E4: the last descriptors are for deliveries, the queue and the control socket. */
+	if (proc_fd_reserved(fd))
+		mail_answer_set(&answer, 421, "4.3.2", "too many connections, try again later");
+	else
+		s->slot = admission_enter(house->admission, g->conf, s->ip, &answer);
 	if (s->slot == NULL) {
 		turn_away(fd, s->text, &answer);
 		free(s);
@@ -341,7 +349,8 @@ server_house_drain(struct server_house *h)
 
 	TAILQ_FOREACH_SAFE(s, &h->live, link, next) {
 		s->draining = 1;
-		if (s->state < SERVER_TEXT || s->state == SERVER_HANDSHAKE)
+		if (s->state < SERVER_TEXT || s->state == SERVER_SPOILT ||
+		    s->state == SERVER_HANDSHAKE)
 			server_close(s, 421, "4.3.2", "the relay is going down");
 	}
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * server: one SMTP session of a client (RFC 5321, 2034, 2920, 3207, 6152,
- * 6531, 1870). Relays only for configured client networks; ends a message
- * only at CRLF.CRLF; says 250 to it only behind the commit.
+ * server: one SMTP session of a client (RFC 5321, 1870, 2034, 2920, 3030,
+ * 3207, 6152, 6531). Relays only for configured client networks; ends a
+ * message only at CRLF.CRLF or by the count of BDAT; says 250 to it only
+ * behind the commit.
  */
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H

@@ -37,7 +37,8 @@ offer(struct server *s)
 		buf_adds(out, "250-STARTTLS\r\n");
 	if (s->tls_text[0] != '\0')		/* RFC 8689 s2: under TLS alone */
 		buf_adds(out, "250-REQUIRETLS\r\n");
-	buf_adds(out, "250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-DSN\r\n250 SMTPUTF8\r\n");
+	buf_adds(out, "250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-DSN\r\n"
+	    "250 SMTPUTF8\r\n");
 	io_stream_push(s->stream);
 }
 
@@ -90,6 +91,7 @@ static int
 may_send(struct server *s, const struct mail_command *c, struct mail_answer *a)
 {
 	const struct conf *conf = s->generation->conf;
+	enum why_reason refusal;
 
 	if (s->client != NULL && s->client->tls == CONF_CLIENT_TLS_REQUIRED && s->tls_text[0] == '\0')
 		return mail_answer_set(a, 530, "5.7.0", "this client must issue STARTTLS first");
@@ -101,8 +103,11 @@ may_send(struct server *s, const struct mail_command *c, struct mail_answer *a)
 	if (s->client != NULL && conf->limits.messages > 0 &&
 	    s->messages >= (unsigned)conf->limits.messages)
 		return mail_answer_set(a, 421, "4.7.0", "too many messages in one session");
-	if (!s->house->store->ops->has_space(s->house->store))
+	refusal = s->house->store->ops->refuses(s->house->store);
+	if (refusal == WHY_LOCAL_SPACE)
 		return mail_answer_set(a, 452, "4.3.1", "the queue is short of disk space");
+	if (refusal != WHY_NONE)	/* HARDENING D4 */
+		return mail_answer_set(a, 451, "4.3.0", "%s", why_words(refusal));
 	return 0;
 }
 
@@ -111,7 +116,8 @@ do_mail(struct server *s, const struct mail_command *c)
 {
 	struct intake_param p = {
 		.base = s->house->base, .store = s->house->store, .generation = s->generation,
-		.client = s->client, .client_text = s->text, .sink = &s->house->sink,
+		.client = s->client, .client_text = s->text, .client_ip = s->ip,
+		.sink = &s->house->sink,
 	};
 	struct mail_answer a;
 
@@ -200,11 +206,11 @@ do_not_here(struct server *s, const struct mail_command *c)
 	server_reply(s, 502, "5.5.1", "not implemented");
 }
 
-/* Octets follow that are no commands, and nobody was invited to send them. */
+/* RFC 3030 s2: its octets come in any state. */
 static void
 do_bdat(struct server *s, const struct mail_command *c)
 {
-	server_close(s, 502, "5.5.1", "BDAT is not offered");
+	server_chunk_begin(s, c->chunk, c->last);
 }
 
 static void
@@ -214,8 +220,8 @@ do_foreign(struct server *s, const struct mail_command *c)
 }
 
 #define IN(id)		(1u << SERVER_##id)
-#define ALWAYS		(IN(GREETED) | IN(READY) | IN(MAIL) | IN(RCPT))
-#define GREETED_BY_NAME	(IN(READY) | IN(MAIL) | IN(RCPT))
+#define GREETED_BY_NAME	(IN(READY) | IN(MAIL) | IN(RCPT) | IN(CHUNKS) | IN(SPOILT))
+#define ALWAYS		(IN(GREETED) | GREETED_BY_NAME)
 
 static const struct {
 	verb_fn		*run;
@@ -226,8 +232,9 @@ static const struct {
 	[MAIL_VERB_HELO] = { do_ehlo, ALWAYS, "" },
 	[MAIL_VERB_STARTTLS] = { do_starttls, GREETED_BY_NAME, "send EHLO first" },
 	[MAIL_VERB_MAIL] = { do_mail, IN(READY), "send EHLO first, and one MAIL at a time" },
-	[MAIL_VERB_RCPT] = { do_rcpt, IN(MAIL) | IN(RCPT), "send MAIL first" },
-	[MAIL_VERB_DATA] = { do_data, IN(RCPT), "no valid recipients" },
+	[MAIL_VERB_RCPT] = { do_rcpt, IN(MAIL) | IN(RCPT), 
+	    "send MAIL first, and RCPT before the text" },
+	[MAIL_VERB_DATA] = { do_data, IN(RCPT), "no valid recipients, or BDAT was used" },
 	[MAIL_VERB_RSET] = { do_rset, ALWAYS, "" },
 	[MAIL_VERB_NOOP] = { do_noop, ALWAYS, "" },
 	[MAIL_VERB_VRFY] = { do_vrfy, ALWAYS, "" },
@@ -240,14 +247,16 @@ static const struct {
 	[MAIL_VERB_FOREIGN] = { do_foreign, ALWAYS, "" },
 };
 
-static int
-too_much(struct server *s)
+int
+server_enough(struct server *s)
 {
 	const struct conf *conf = s->generation->conf;
 
 	if (s->state == SERVER_CLOSING)
 		return 1;
-	if (s->errors >= (unsigned)conf->limits.errors)
+	if (s->draining && (s->state <= SERVER_RCPT || s->state == SERVER_SPOILT))
+		server_close(s, 421, "4.3.2", "the relay is going down");
+	else if (s->errors >= (unsigned)conf->limits.errors)
 		server_close(s, 421, "4.7.0", "too many errors");
 	else if (s->junk >= (unsigned)conf->limits.junk)
 		server_close(s, 421, "4.7.0", "too many commands without a message");
@@ -266,8 +275,11 @@ server_command(struct server *s, const char *line, size_t len)
 
 	/* The line is read; handlers look at what follows it. */
 	buf_drop(in, len + (line[len] == '\r') + 1);
-	if (cmd.verb == MAIL_VERB_FOREIGN || cmd.verb == MAIL_VERB_BDAT) {
-		verbs[cmd.verb].run(s, &cmd);	/* well-formed or not */
+	if (cmd.verb == MAIL_VERB_FOREIGN) {
+		verbs[cmd.verb].run(s, &cmd);
+	} else if (rc == -1 && cmd.verb == MAIL_VERB_BDAT) {
+		/* Octets follow that are no commands, and nobody knows how many. */
+		server_close(s, a.code, a.dsn, "%s", a.text);
 	} else if (rc == -1) {
 		s->errors++;
 		server_answer(s, &a);
@@ -277,5 +289,5 @@ server_command(struct server *s, const char *line, size_t len)
 	} else {
 		verbs[cmd.verb].run(s, &cmd);
 	}
-	too_much(s);
+	server_enough(s);
 }

@@ -18,10 +18,24 @@ enum server_state {
 	SERVER_MAIL,		/* MAIL was taken */
 	SERVER_RCPT,		/* at least one recipient */
 	SERVER_TEXT,		/* behind 354 */
+	SERVER_CHUNK,		/* behind BDAT, until its octets are there */
+	SERVER_CHUNKS,		/* between two of them */
+	SERVER_SPOILT,		/* the same, but one was refused */
 	SERVER_COMMIT,		/* waits for the store */
 	SERVER_HANDSHAKE,	/* behind 220 to STARTTLS */
 	SERVER_CLOSING,		/* the last reply is on its way */
 	SERVER__COUNT
+};
+
+/* BDAT: what was announced, and what becomes of it. */
+struct server_chunks {
+	uint64_t		 left;		/* octets of this one to come */
+	int			 last;
+	uint64_t		 octets;	/* announced in all */
+	unsigned		 n;
+	enum server_state	 home;		/* where the first one came */
+	struct mail_answer	 refusal;	/* code 0: none */
+	int			 told;
 };
 
 struct server {
@@ -43,6 +57,7 @@ struct server {
 	char				 tls_text[80];	/* "" in clear */
 	unsigned			 errors, junk, messages;
 	int64_t				 text_began;
+	struct server_chunks		 chunks;	/* n = 0: the text comes by DATA */
 };
 
 /* server.c */
@@ -60,10 +75,22 @@ const char *server_protocol(const struct server *);	/* "ESMTPS" */
 
 /* server_cmd.c */
 void	server_command(struct server *, const char *line, size_t len);
+/* 1: too many errors, or the relay is stopping; the session was ended. */
+int	server_enough(struct server *);
 
 /* server_text.c */
 void	server_text_begin(struct server *);
 void	server_text_input(struct server *);
+/* What DATA and BDAT share. */
+void	server_text_open(struct server *, int bdat);
+int	server_text_is_slow(const struct server *, uint64_t octets);
+void	server_text_wait(struct server *);	/* until the store has room */
+void	server_text_go_on(struct server *);	/* more is to come */
+void	server_text_commit(struct server *);
 extern const struct intake_events server_text_events;
+
+/* server_chunk.c */
+void	server_chunk_begin(struct server *, uint64_t octets, int last);
+void	server_chunk_input(struct server *);
 
 #endif

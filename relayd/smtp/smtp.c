@@ -2,6 +2,7 @@
 /* smtp: the only file that wires the stages together (DESIGN 4). */
 #include "relayd/smtp/smtp.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +13,27 @@
 #include "lib/base/clock.h"
 #include "lib/base/list.h"
 #include "lib/base/log.h"
+#include "lib/base/str.h"
 #include "lib/io/listener.h"
+#include "lib/proc/crowd.h"
+#include "lib/queue/id.h"
 #include "lib/store/store.h"
 #include "relayd/role.h"
+#include "relayd/smtp/adopt.h"
+#include "relayd/smtp/aftermath.h"
 #include "relayd/smtp/ask.h"
 #include "relayd/smtp/ctlserve.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/epoch.h"
+#include "relayd/smtp/flight.h"
+#include "relayd/smtp/front.h"
+#include "relayd/smtp/held.h"
 #include "relayd/smtp/ledger.h"
 #include "relayd/smtp/outcome.h"
+#include "relayd/smtp/pause_share.h"
 #include "relayd/smtp/sched.h"
 #include "relayd/smtp/server.h"
+#include "relayd/smtp/siblings.h"
 #include "relayd/smtp/tally.h"
 
 #define ASK_SLACK_MS	5000	/* beyond the worker's own deadline */
@@ -40,15 +51,22 @@ struct smtp {
 	struct event_base	*base;
 	struct generation	*generation;
 	unsigned		 generations;
+	unsigned		 index, count;	/* which of how many smtp processes we are */
+	struct proc_crowd	*crowd;		/* until admission has it; NULL: we are alone */
 	struct store		*store;
 	struct epoch		*epoch;
 	struct ask		*ask;
 	struct outcome		*outcome;
+	struct aftermath	*aftermath;	/* of a crash before */
 	struct ledger		*ledger;
+	struct adopt		*adopt;		/* of worker 0 only */
 	struct tally		*tally;
+	struct held		*held;
 	struct sched		*sched;
 	struct admission	*admission;
 	struct server_house	 house;
+	struct siblings		*siblings;	/* NULL: there is one worker */
+	struct front		*front;
 	struct ctlserve		*ctl;
 	struct door		*doors;
 	size_t			 ndoors;
@@ -112,6 +130,8 @@ on_config(void *arg, struct conf *conf)
 		return;
 	}
 	s->generations++;
+	g->worker = s->index;
+	g->workers = s->count;
 	if (s->ledger != NULL)
 		ledger_reload(s->ledger, g);
 	if (s->sched != NULL)
@@ -142,7 +162,31 @@ on_control(void *arg, int fd)
 }
 
 static void
-on_peer(void *arg, int fd)
+on_worker(void *arg, unsigned index, unsigned count, int fd)
+{
+	struct smtp *s = arg;
+
+	s->index = index;
+	s->count = count;
+	queue_id_worker(index);
+	s->siblings = siblings_new(s->base, index, count);
+	if (fd == -1)
+		return;
+	s->crowd = proc_crowd_map(fd, count, index);
+	if (s->crowd == NULL)
+		fatal(EX_OSERR, "what the workers share cannot be mapped: %s", strerror(errno));
+}
+
+static void
+on_sibling(void *arg, unsigned worker, int fd)
+{
+	struct smtp *s = arg;
+
+	siblings_connect(s->siblings, worker, fd);
+}
+
+static void
+on_peer(void *arg, unsigned worker, int fd)
 {
 	struct smtp *s = arg;
 
@@ -158,12 +202,23 @@ on_peer(void *arg, int fd)
 
 /* ---- start ---- */
 
+static int
+yields(void *arg)
+{
+	struct door *door = arg;
+
+	return admission_yields(door->smtp->admission);
+}
+
 static void
 open_doors(struct smtp *s)
 {
-	for (size_t i = 0; i < s->ndoors; i++)
+	for (size_t i = 0; i < s->ndoors; i++) {
 		s->doors[i].listener = io_listener_new(s->base, s->doors[i].fd, on_accept,
 		    &s->doors[i]);
+		if (s->count > 1)
+			io_listener_share(s->doors[i].listener, yields);
+	}
 	if (s->control_fd == -1)
 		return;
 	s->ctl = ctlserve_new(s->base, s->control_fd, s->store, s->sched);
@@ -178,8 +233,30 @@ on_recovered(void *arg, const struct why *why)
 
 	if (why_is_set(why))
 		fatal(EX_IOERR, "the queue cannot be read: %s", why->text);
+	s->sched->held = s->held = held_new(s->base, s->sched);
 	open_doors(s);
+	s->front = front_new(s->base, s->siblings, s->store, s->sched, s->ctl, s->admission);
 	role_ready(s->role);
+	if (s->adopt != NULL)
+		adopt_run(s->adopt);
+}
+
+static void
+on_aftermath(void *arg, const struct why *why)
+{
+	struct smtp *s = arg;
+
+	if (why_is_set(why))
+		fatal(EX_IOERR, "what was under way cannot be settled: %s", why->text);
+	sched_recover(s->sched, on_recovered, s);
+}
+
+static void
+recover(void *arg)
+{
+	struct smtp *s = arg;
+
+	aftermath_recover(s->aftermath, on_aftermath, s);
 }
 
 static void
@@ -189,7 +266,10 @@ on_tally(void *arg, const struct why *why)
 
 	if (why_is_set(why))
 		fatal(EX_IOERR, "the counts of monitor mode cannot be read: %s", why->text);
-	sched_recover(s->sched, on_recovered, s);
+	if (s->adopt != NULL)
+		adopt_notes(s->adopt, recover, s);
+	else
+		recover(s);
 }
 
 /* Before anything is delivered it is known how often each exception was used. */
@@ -203,6 +283,19 @@ on_counts(void *arg, const struct why *why)
 	tally_load(s->tally, on_tally, s);
 }
 
+static struct adopt *
+make_adopt(struct smtp *s)
+{
+	const struct adopt_tools tools = {
+		.base = s->base, .store = s->store, .sched = s->sched, .ledger = s->ledger,
+		.tally = s->tally, .directory = role_directory(s->role),
+		.allow_filesystem = s->generation->conf->queue.allow_filesystem,
+		.workers = s->count,
+	};
+
+	return adopt_new(&tools);
+}
+
 /* Queue time runs before anything is stamped with it or compared with it. */
 static void
 on_epoch(void *arg, const struct why *why)
@@ -211,6 +304,8 @@ on_epoch(void *arg, const struct why *why)
 
 	if (why_is_set(why))
 		fatal(EX_IOERR, "the time of the queue cannot be read: %s", why->text);
+	if (s->index == 0)
+		s->adopt = make_adopt(s);
 	ledger_load(s->ledger, on_counts, s);
 }
 
@@ -245,15 +340,23 @@ on_start(void *arg)
 		ask_connect(s->ask, s->peer_fd);
 	s->outcome = outcome_new(s->base, s->store, &outcome_events, s);
 	s->sched = sched_new(s->base, s->store, s->ask, s->outcome, s->generation);
+	pause_share_wait(s->sched, s->siblings);
 	s->admission = admission_new();
+	if (s->crowd != NULL)
+		admission_share(s->admission, s->crowd);
 	server_house_init(&s->house, s->base, s->store, s->admission, &sink);
 	s->started = 1;
 	s->ledger = ledger_new(s->base, s->store);
+	ledger_share(s->ledger, s->siblings);
 	ledger_reload(s->ledger, s->generation);
 	s->sched->ledger = s->ledger;
 	s->tally = tally_new(s->base, s->store);
 	s->sched->tally = s->tally;
 	outcome_tally(s->outcome, s->tally);
+	s->aftermath = aftermath_new(s->store);
+	aftermath_notices(s->aftermath, s->generation, outcome_cap(s->outcome));
+	outcome_aftermath(s->outcome, s->aftermath);
+	flight_watch_crashes(s->store);
 	s->epoch = epoch_new(s->base, s->store);
 	epoch_load(s->epoch, on_epoch, s);
 }
@@ -292,6 +395,7 @@ on_stop(void *arg, int64_t grace_ms)
 	s->stopping = 1;
 	for (size_t i = 0; i < s->ndoors; i++)
 		io_listener_free(&s->doors[i].listener);
+	adopt_stop(s->adopt);
 	sched_drain(s->sched);
 	server_house_drain(&s->house);
 	s->ev_drain = evtimer_new(s->base, on_drain, s);
@@ -313,20 +417,26 @@ on_end(void *arg)
 {
 	struct smtp *s = arg;
 
+	front_free(&s->front);
 	ctlserve_free(&s->ctl);
 	if (s->started) {
+		adopt_stop(s->adopt);
 		server_house_fini(&s->house);
 		tally_flush(s->tally);
 		epoch_flush(s->epoch);
 		s->store->ops->close(&s->store);
+		adopt_free(&s->adopt);
+		held_free(&s->held);
 		sched_free(&s->sched);
 		ledger_free(&s->ledger);
 		tally_free(&s->tally);
 		epoch_free(&s->epoch);
 		outcome_free(&s->outcome);
+		aftermath_free(&s->aftermath);
 		ask_free(&s->ask);
 		admission_free(&s->admission);
 	}
+	siblings_free(&s->siblings);
 	if (s->ev_drain != NULL)
 		event_free(s->ev_drain);
 	generation_unref(&s->generation);
@@ -339,14 +449,18 @@ user(const struct conf *conf)
 	return conf->user;
 }
 
-static const char *
-directory(const struct conf *conf)
+static void
+directory(const struct conf *conf, unsigned index, char *to, size_t cap)
 {
-	return conf->queue.directory;
+	if (index > 0)
+		(void)str_fmt(to, cap, "%s/shards/%u", conf->queue.directory, index);
+	else
+		(void)str_copy(to, conf->queue.directory, cap);
 }
 
 static const struct role_events events = {
-	.config = on_config, .listener = on_listener, .control = on_control, .peer = on_peer,
+	.worker = on_worker, .config = on_config, .listener = on_listener, .control = on_control,
+	.peer = on_peer, .sibling = on_sibling,
 	.start = on_start, .stop = on_stop, .turn = on_turn, .end = on_end, .user = user,
 	.directory = directory,
 };
@@ -354,7 +468,7 @@ static const struct role_events events = {
 int
 smtp_main(void)
 {
-	struct smtp s = { .control_fd = -1, .peer_fd = -1 };
+	struct smtp s = { .control_fd = -1, .peer_fd = -1, .count = 1 };
 
 	return role_main("smtp", &events, &s, &s.role, &s.base);
 }

@@ -241,6 +241,29 @@ tally_refused(struct tally *t, const char *domain, const char *reason, int again
 	changed(t, e);
 }
 
+void
+tally_join(struct tally *t, const char *domain, const char *note)
+{
+	struct tally_counts more, *c;
+	struct entry *e;
+
+	if (*domain == '\0' || strlen(domain) >= DNS_NAME_MAX || tally_parse(note, &more) == -1)
+		return;
+	e = entry_use(t, domain);
+	c = &e->counts;
+	c->passed += more.passed;
+	c->refused += more.refused;
+	if (more.first != 0 && more.first < c->first)
+		c->first = more.first;
+	if (more.passed_at > c->passed_at)
+		c->passed_at = more.passed_at;
+	if (more.refused_at > c->refused_at) {
+		c->refused_at = more.refused_at;
+		(void)str_copy(c->reason, more.reason, sizeof c->reason);
+	}
+	write_note(t, e);
+}
+
 const struct tally_counts *
 tally_of(const struct tally *t, const char *domain)
 {

@@ -49,6 +49,8 @@ struct tally	*tally_new(struct event_base *, struct store *);
 void		 tally_free(struct tally **);
 /* Reads the notes. Once, before the first delivery. */
 void		 tally_load(struct tally *, void (*done)(void *arg, const struct why *), void *arg);
+/* Adds what another tally noted of a domain, for good. Loaded before. */
+void		 tally_join(struct tally *, const char *domain, const char *note);
 /* Writes what is not written; before the store is closed. */
 void		 tally_flush(struct tally *);
 

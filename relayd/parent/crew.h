@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * crew: the child processes: the smtp workers by number, and policy. Makes
+ * the channels between them, anew whenever one of the two ends is new:
+ *
+ *	policy <-> every worker		questions and evidence
+ *	worker 0 <-> every other	what relayctl asks of the whole relay
+ */
+#ifndef PARENT_CREW_H
+#define PARENT_CREW_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct child;
+struct child_events;
+struct crew;
+struct event_base;
+
+struct crew	*crew_new(struct event_base *, unsigned workers, const struct child_events *, void *arg);
+/* What did not end by then loses its channel with us and goes by itself. */
+void		 crew_free(struct crew **);
+void		 crew_start(struct crew *);
+void		 crew_introduce(struct crew *, struct child *fresh);
+/* Tells a worker who it is; its first frame. table: what the workers share, or -1; taken. */
+void		 crew_number(struct crew *, struct child *, int table);
+
+unsigned	 crew_workers(const struct crew *);
+struct child	*crew_worker(const struct crew *, unsigned index);
+struct child	*crew_policy(const struct crew *);
+void		 crew_each(struct crew *, void (*)(struct child *, void *arg), void *arg);
+
+int		 crew_ready(const struct crew *);	/* all of them */
+int		 crew_answers(const struct crew *, int64_t ms);
+unsigned	 crew_working(const struct crew *);	/* smtp processes that run */
+void		 crew_reap(struct crew *, pid_t, int status);
+
+#endif
