@@ -102,7 +102,7 @@ reply(struct client *c, int code)
 		return "refused before MAIL";
 	switch (c->stage) {
 	case BANNER:
-		wire_adds(c->wire, "EHLO bench.test\r\n");
+		wire_adds(c->wire, "EHLO bench.example\r\n");
 		c->stage = EHLO;
 		return NULL;
 	case EHLO:
@@ -179,7 +179,7 @@ on_secured(void *arg, int resumed)
 {
 	struct client *c = arg;
 
-	wire_adds(c->wire, "EHLO bench.test\r\n");
+	wire_adds(c->wire, "EHLO bench.example\r\n");
 	c->stage = SECURE_EHLO;
 }
 

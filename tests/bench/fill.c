@@ -2,7 +2,7 @@
 /*
  * fill: puts messages into a spool that no daemon has open, through lib/store
  * as the daemon itself does. One recipient each, spread evenly over
- * destinations PREFIX0.bench.test, PREFIX1.bench.test, ...
+ * destinations PREFIX0.bench.example, PREFIX1.bench.example, ...
  *
  * usage: fill -d DIRECTORY -n MESSAGES [-m DESTINATIONS] [-p PREFIX]
  *             [-w SECONDS] [-f FIRST_ID] [-b BYTES]
@@ -50,7 +50,7 @@ body_make(unsigned long number)
 
 	used = (size_t)snprintf(data, len,
 	    "From: Scanner <scanner@client.test>\r\n"
-	    "To: Someone <someone@bench.test>\r\n"
+	    "To: Someone <someone@bench.example>\r\n"
 	    "Message-ID: <%010lu@fill.test>\r\n"
 	    "X-Id: %010lu\r\n\r\n", number, number);
 	memset(data + used, 'q', len - used);
@@ -89,7 +89,7 @@ slot_put(struct slot *sl)
 	m->body = body_make(fill.first + n);
 	m->nrcpts = 1;
 	m->rcpts = must_calloc(1, sizeof *m->rcpts);
-	(void)str_fmt(text, sizeof text, "someone@%s%lu.bench.test", fill.prefix,
+	(void)str_fmt(text, sizeof text, "someone@%s%lu.bench.example", fill.prefix,
 	    n % fill.destinations);
 	m->rcpts[0].address = must_strdup(text);
 	m->rcpts[0].dest = must_strdup(strchr(text, '@') + 1);
@@ -99,7 +99,7 @@ slot_put(struct slot *sl)
 }
 
 static void
-arguments(int argc, char **argv, struct store_param *p, long *wait)
+arguments(int argc, char **argv, struct store_param *p, double *wait)
 {
 	int c;
 
@@ -109,7 +109,7 @@ arguments(int argc, char **argv, struct store_param *p, long *wait)
 		case 'n': fill.messages = strtoul(optarg, NULL, 10); break;
 		case 'm': fill.destinations = strtoul(optarg, NULL, 10); break;
 		case 'p': fill.prefix = optarg; break;
-		case 'w': *wait = strtol(optarg, NULL, 10); break;
+		case 'w': *wait = strtod(optarg, NULL); break;
 		case 'f': fill.first = strtoul(optarg, NULL, 10); break;
 		case 'b': fill.bytes = strtoul(optarg, NULL, 10); break;
 		default: errx(64, "see the head of fill.c");
@@ -126,12 +126,12 @@ main(int argc, char **argv)
 	struct store_param p = { .allow_filesystem = "any" };
 	static struct slot slots[IN_FLIGHT];
 	struct why why = { 0 };
-	long wait = 0;
+	double wait = 0;
 	int64_t t0;
 
 	arguments(argc, argv, &p, &wait);
 	fill.created = clock_wall_ms();
-	fill.due = fill.created + wait * 1000;
+	fill.due = fill.created + (int64_t)(wait * 1000);
 	if ((p.base = fill.base = event_base_new()) == NULL)
 		errx(1, "event_base_new");
 	if ((fill.store = store_sqlite_open(&p, &why)) == NULL)

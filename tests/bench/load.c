@@ -10,7 +10,7 @@
  * Without -r each session sends as fast as its answers come.  With it message
  * i is due at i / RATE and counted from then, even if no session is free: a
  * relay that stalls does not stop the clock.  -d: recipients are spread over
- * d0.bench.test, d1.bench.test, ...  The first message goes out when all
+ * d0.bench.example, d1.bench.example, ...  The first message goes out when all
  * sessions have been greeted.  Ends when each message has its answer.
  * -i prints "idle N" once all are greeted, then holds them until SIGTERM.
  */
@@ -54,7 +54,7 @@ content_make(size_t bytes)
 {
 	static const char head[] =
 	    "From: Scanner <scanner@client.test>\r\n"
-	    "To: Someone <someone@bench.test>\r\n"
+	    "To: Someone <someone@bench.example>\r\n"
 	    "Subject: a page from the machine on the third floor\r\n"
 	    "Date: Sun, 22 Nov 2026 00:07:43 +0000\r\n"
 	    "MIME-Version: 1.0\r\n"
@@ -101,7 +101,7 @@ session_send(struct session *s, uint64_t sent)
 	number_put(s->content + load.number_at, s->id);
 	/* Message-ID stands on the line before: "<NNNNNNNNNN@client.test>\r\nX-Id: " */
 	number_put(s->content + load.number_at - sizeof "@client.test>\r\nX-Id: " + 1 - 10, s->id);
-	snprintf(rcpt, sizeof rcpt, "someone@d%u.bench.test",
+	snprintf(rcpt, sizeof rcpt, "someone@d%u.bench.example",
 	    (unsigned)(s->id % load.destinations));
 	client_send(s->client, "scanner@client.test", rcpt, s->content, load.len);
 }

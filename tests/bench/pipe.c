@@ -8,8 +8,8 @@
  * usage: pipe -q FILE -A CA -o SINK_ADDRESS:PORT [-l 127.0.0.1:0] [-d DESTINATIONS]
  *             [-C CONNECTIONS]
  *
- * A recipient at d7.bench.test goes to the seventh address after that of -o,
- * which must prove the name d7.mx.bench.test.  -C: connections a destination.
+ * A recipient at d7.bench.example goes to the seventh address after that of -o,
+ * which must prove the name d7.mx.bench.example.  -C: connections a destination.
  * Prints "listening on ADDRESS:PORT"; SIGTERM ends it.
  */
 #include <err.h>
@@ -215,7 +215,7 @@ dests_make(const char *first)
 		host = ntohl(in.s_addr) + i;
 		snprintf(d->address, sizeof d->address, "%u.%u.%u.%u%s", host >> 24,
 		    host >> 16 & 255, host >> 8 & 255, host & 255, colon);
-		snprintf(d->name, sizeof d->name, "d%u.mx.bench.test", i);
+		snprintf(d->name, sizeof d->name, "d%u.mx.bench.example", i);
 		STAILQ_INIT(&d->waiting);
 		SLIST_INIT(&d->idle);
 	}

@@ -93,7 +93,7 @@ class Pipe(Relay):
 
 class Relayd(Relay):
     name = "relayd"
-    CONF = """hostname = "relay.bench.test";
+    CONF = """hostname = "relay.bench.example";
 drain = "5s";
 listen = ( { address = "127.0.0.1:0"; } );
 limits = { sessions = %(sessions)d; sessions_per_client = %(sessions)d;
@@ -142,7 +142,7 @@ maillog_file = %(dir)s/mail.log
 maillog_file_prefixes = %(dir)s
 mail_owner = postfix
 setgid_group = postdrop
-myhostname = relay.bench.test
+myhostname = relay.bench.example
 mydestination =
 mynetworks = 127.0.0.0/8
 inet_interfaces = 127.0.0.1
@@ -244,7 +244,7 @@ exec /usr/lib/postfix/sbin/master -d -c /etc/postfix"""
               "postfix:x:%d:%d::/:/bin/false\n" % (self.UID, self.GID))
         write("group", "root:x:0:\nnogroup:x:65534:\npostfix:x:%d:\npostdrop:x:%d:\n" % (self.GID, self.DROP))
         write("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\nservices: files\n")
-        write("hosts", "127.0.0.1 localhost relay.bench.test\n" + "".join(
+        write("hosts", "127.0.0.1 localhost relay.bench.example\n" + "".join(
             "%s %s\n" % (b.host(i), b.mx(i)) for i in range(b.destinations)))
         write("postfix/main.cf", self.MAIN % values)
         write("postfix/master.cf", self.MASTER % values)

@@ -55,6 +55,7 @@ class Script:
     tarpit    seconds before each reply
     tls_caps  offered under TLS only, such as REQUIRETLS
     messages  cut the connection after so many messages
+    bdat      yes | unknown (502, and what follows it is taken for commands)
     implicit  TLS from the first byte
     users     name to password: AUTH with the mechanisms in auth, offered under
               TLS only, or auth_in = "clear" or "both"
@@ -72,6 +73,7 @@ class Script:
     stall: tuple = ()
     tarpit: float = 0
     messages: int = 0
+    bdat: str = "yes"
     keep: bool = True
     implicit: bool = False
     auth: tuple = ("PLAIN", "LOGIN")
@@ -368,11 +370,14 @@ class _Dialogue:
 
     def bdat(self, text):
         words = text.split()
+        if self.sink.script.bdat == "unknown":
+            self.line.send(b"502 5.5.1 BDAT is not implemented\r\n")
+            return
         self.chunks += self.line.take(int(words[1]))
         if words[-1].upper() == "LAST":
             self.stored(bytes(self.chunks))
-        else:
-            self.say("BDAT", text)
+        elif self.say("BDAT", text)[:1] != "2":
+            self.recipients, self.chunks = [], bytearray()
 
     def stored(self, data):
         script = self.sink.script

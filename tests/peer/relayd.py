@@ -287,11 +287,20 @@ class Relayd:
 
 
 def alive(pid):
+    """A thread that is killed in the middle of a sync holds sockets and files a little longer
+    than the first one, which is a zombie by then."""
     try:
-        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+        return any(state(pid, task) not in "ZX" for task in os.listdir("/proc/%d/task" % pid))
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def state(pid, task):
+    try:
+        with open("/proc/%d/task/%s/stat" % (pid, task), encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 def strip_trace(data):

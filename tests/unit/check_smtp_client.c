@@ -35,7 +35,7 @@ static const struct {
 	{ "two replies to EHLO", WHY_PROTOCOL_ERROR,
 	  { "220 mx", ">EHLO", "250 STARTTLS\r\n220 go", "<hang>" } },
 	{ "closed", WHY_CONNECTION_LOST, { "<close>" } },
-	{ "421 to EHLO", WHY_REMOTE_DEFERRED, { "220 mx", ">EHLO", "421 no", "<hang>" } },
+	{ "421 to EHLO", WHY_REMOTE_BUSY, { "220 mx", ">EHLO", "421 no", "<hang>" } },
 };
 
 START_TEST(tls_failure)
@@ -201,7 +201,9 @@ START_TEST(edges)
 		enum client_state f = (enum client_state)from;
 
 		ck_assert_int_eq(client_may_move(f, CLIENT_MAIL), f == CLIENT_ADMIT);
-		ck_assert_int_eq(client_may_move(f, CLIENT_BODY), f == CLIENT_DATA);
+		ck_assert_int_eq(client_may_move(f, CLIENT_BODY),
+		    f == CLIENT_DATA || f == CLIENT_RCPT || f == CLIENT_CHUNK);
+		ck_assert_int_eq(client_may_move(f, CLIENT_CHUNK), f == CLIENT_BODY);
 		ck_assert_int_eq(client_may_move(f, CLIENT_DATA), f == CLIENT_RCPT);
 		ck_assert_int_eq(client_may_move(f, CLIENT_CLOSED), 1);
 		ck_assert_int_eq(client_may_move(CLIENT_CLOSED, f), f == CLIENT_CLOSED);
@@ -243,9 +245,9 @@ static const struct trial trials[] = {
 	  { PIPELINED, PMRD, "250 a\r\n550 b\r\n451 c\r\n354 go", ">.", "250 what", "<hang>" } },
 	{ "MAIL refused, RCPT taken, 354", JOB_FAILED, JOB_FAILED, WHY_REMOTE_REJECTED, 0,
 	  { PIPELINED, PMRD, "550 a\r\n250 b\r\n250 c\r\n354 go", "<hang>" } },
-	{ "421 to MAIL", JOB_DEFERRED, JOB_DEFERRED, WHY_REMOTE_DEFERRED, 0,
+	{ "421 to MAIL", JOB_DEFERRED, JOB_DEFERRED, WHY_REMOTE_BUSY, 0,
 	  { ONE_BY_ONE, ">MAIL", "421 no", "<hang>" } },
-	{ "421 to the second RCPT", JOB_DEFERRED, JOB_DEFERRED, WHY_REMOTE_DEFERRED, 0,
+	{ "421 to the second RCPT", JOB_DEFERRED, JOB_DEFERRED, WHY_REMOTE_BUSY, 0,
 	  { ONE_BY_ONE, ">MAIL", "250 ok", ">RCPT", "250 ok", ">RCPT", "421 no", "<hang>" } },
 	{ "354 to RCPT", JOB_DEFERRED, JOB_DEFERRED, WHY_PROTOCOL_ERROR, 0,
 	  { ONE_BY_ONE, ">MAIL", "250 ok", ">RCPT", "354 what", "<hang>" } },
@@ -255,7 +257,7 @@ static const struct trial trials[] = {
 	  { ONE_BY_ONE, MR, ">DATA", "550 no", ">RSET", "250 ok", "<hang>" } },
 	{ "DATA 250", JOB_DEFERRED, JOB_DEFERRED, WHY_PROTOCOL_ERROR, 0,
 	  { ONE_BY_ONE, MR, ">DATA", "250 what", "<hang>" } },
-	{ "421 to DATA", JOB_DEFERRED, JOB_DEFERRED, WHY_REMOTE_DEFERRED, 0,
+	{ "421 to DATA", JOB_DEFERRED, JOB_DEFERRED, WHY_REMOTE_BUSY, 0,
 	  { ONE_BY_ONE, MR, ">DATA", "421 no", "<hang>" } },
 	{ "250 before the text", JOB_DEFERRED, JOB_DEFERRED, WHY_PROTOCOL_ERROR, 0,
 	  { ONE_BY_ONE, MR, ">DATA", "354 go\r\n250 got it", "<hang>" } },
@@ -263,7 +265,7 @@ static const struct trial trials[] = {
 	  { ONE_BY_ONE, MR, ">DATA", "354 go", "<text>", "451 no", "<hang>" } },
 	{ "dot 554", JOB_FAILED, JOB_FAILED, WHY_REMOTE_REJECTED, 1,
 	  { ONE_BY_ONE, MR, ">DATA", "354 go", "<text>", "554 5.7.1 no", "<hang>" } },
-	{ "dot 421", JOB_DEFERRED, JOB_DEFERRED, WHY_REMOTE_DEFERRED, 0,
+	{ "dot 421", JOB_DEFERRED, JOB_DEFERRED, WHY_REMOTE_BUSY, 0,
 	  { ONE_BY_ONE, MR, ">DATA", "354 go", "<text>", "421 no", "<hang>" } },
 	{ "dot 354", JOB_DEFERRED, JOB_DEFERRED, WHY_PROTOCOL_ERROR, 0,
 	  { ONE_BY_ONE, MR, ">DATA", "354 go", "<text>", "354 again", "<hang>" } },
@@ -367,6 +369,22 @@ START_TEST(walk)
 }
 END_TEST
 
+/* RFC 5321 s4.5.3.2: what a server may take at least. */
+static const struct {
+	enum client_state	 state;
+	unsigned		 seconds;
+} patience[] = {
+	{ CLIENT_BANNER, 300 }, { CLIENT_EHLO, 300 }, { CLIENT_TLS_EHLO, 300 }, { CLIENT_MAIL, 300 },
+	{ CLIENT_RCPT, 300 }, { CLIENT_DATA, 120 }, { CLIENT_BODY, 180 }, { CLIENT_DOT, 600 },
+};
+
+START_TEST(patient)
+{
+	ck_assert_uint_ge(client_state_seconds(patience[_i].state), patience[_i].seconds);
+	ck_assert_uint_le(client_state_seconds(patience[_i].state), 600);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -387,6 +405,7 @@ main(void)
 	tcase_add_test(tc, edges);
 	tcase_add_loop_test(tc, transactions, 0, (int)LENGTH(trials));
 	tcase_add_loop_test(tc, walk, 0, (int)LENGTH(replies));
+	tcase_add_loop_test(tc, patient, 0, (int)LENGTH(patience));
 	suite_add_tcase(suite, tc);
 	return io_run(suite);
 }

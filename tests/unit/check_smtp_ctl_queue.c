@@ -31,6 +31,8 @@ static const struct { struct ctl_select select; int matches; } selections[] = {
 	{ MATCH(.reason = "starttls"), 0 },
 	{ MATCH(.reason = "no encryption"), 1 },
 	{ MATCH(.reason = "certificate"), 0 },
+	{ MATCH(.reason = "greylisted"), 1 },
+	{ MATCH(.reason = "greylist"), 0 },
 	{ .select = { .older = 60000, .state = -1 }, .matches = 1 },
 	{ .select = { .older = 60001, .state = -1 }, .matches = 0 },
 	{ .select = { .older = 0, .state = -1 }, .matches = 1 },
@@ -49,6 +51,7 @@ START_TEST(selection)
 
 	(void)why_set(&block, WHY_STARTTLS_NOT_SUPPORTED, "no encryption here");
 	m->rcpts[0].last = must_strdup("it timed out");
+	m->rcpts[0].reason = must_strdup("greylisted");
 	ck_assert_int_eq(ctl_select_matches(&selections[_i].select, m, &m->rcpts[0], &facts),
 	    selections[_i].matches);
 	store_message_free(&m);
@@ -208,16 +211,30 @@ START_TEST(redirect)
 }
 END_TEST
 
+/* A text in the spool is copied piece by piece, to the last octet. */
 START_TEST(redirect_large)
 {
-	char *body = must_calloc(1, STORE_INLINE_MAX + 2);
+	size_t size = 3 * STORE_INLINE_MAX + 17, chars = 0;
+	char *body = must_calloc(1, size + 1);
+	char id[32];
 
-	memset(body, 'm', STORE_INLINE_MAX + 1);
-	if (kit_put(1, "a@x.example", body) == WHY_NONE) {
-		ck_assert_int_eq(ask_verb("queue.redirect", "\"all\":true,\"to\":\"a@z.example\""),
-		    -1);
-		ck_assert_str_eq(kind(), "failed");
+	memset(body, 'm', size);
+	if (kit_put(1, "a@x.example b@x.example", body) == WHY_NONE) {
+		ck_assert_int_eq(ask_verb("queue.redirect",
+		    "\"recipient\":\"a@x.example\",\"to\":\"c@z.example\""), 1);
 		ck_assert_int_eq(ask_verb("queue.list", "\"domain\":\"x.example\""), 1);
+		ck_assert_str_eq(text_of(0, "recipient"), "b@x.example");
+		ck_assert_int_eq(ask_verb("queue.list", "\"domain\":\"z.example\""), 1);
+		ck_assert_str_eq(text_of(0, "recipient"), "c@z.example");
+		ck_assert_str_ne(text_of(0, "state"), "held");
+		ck_assert_int_eq(number("size"), (int64_t)size);
+		(void)str_fmt(id, sizeof id, "\"id\":\"%s\",\"body\":true", text_of(0, "id"));
+		ck_assert_int_eq(ask_verb("queue.show", id), 1);
+		for (size_t i = 0; i < answer.n; i++)
+			chars += json_object_get(answer.lines[i], "body") != NULL ?
+			    strlen(text_of(i, "body")) : 0;
+		ck_assert_uint_eq(chars, (size + 2) / 3 * 4);
+		ck_assert_ptr_nonnull(map_gets(sched->dests, "z.example"));
 	}
 	free(body);
 }
@@ -267,6 +284,42 @@ START_TEST(gone)
 }
 END_TEST
 
+/* What is in somebody's hands is not written over with what was read before. */
+START_TEST(flush_spares_what_is_out)
+{
+	const int64_t far = clock_queue_ms() + 24LL * HOUR;
+	struct dest *dest;
+	struct store_message *m = kit_message(1, "a@x.example", "body"), *part;
+	struct job *j;
+
+	m->created = clock_queue_ms();
+	m->rcpts[0].due = far;
+	ck_assert_int_eq(kit_put_message(m), WHY_NONE);
+	part = sched_split(m);
+	store_message_free(&m);
+	j = sched_claim(sched, &part, &dest);
+	ck_assert_ptr_nonnull(j);
+	(void)ask_verb("queue.flush", "\"all\":true");
+	ck_assert_uint_eq(kit_fetch(1), 1);
+	ck_assert_int_eq(kit.messages[0]->rcpts[0].due, far);
+	dest_settled(dest, j, 0, 0);
+	(void)ask_verb("queue.flush", "\"all\":true");
+	ck_assert_uint_eq(kit_fetch(1), 1);
+	ck_assert_int_lt(kit.messages[0]->rcpts[0].due, far);
+}
+END_TEST
+
+/* What is old is given up while it waits. */
+static void
+put_young(void)
+{
+	struct store_message *m = kit_message(1, "a@x.example b@y.example", "body");
+
+	m->created = clock_queue_ms();
+	ck_assert_int_eq(kit_put_message(m), WHY_NONE);
+	store_message_free(&m);
+}
+
 START_TEST(paused)
 {
 	ck_assert_int_eq(ask_verb("dest.resume", "\"domain\":\"x.example\""), 0);
@@ -276,7 +329,7 @@ START_TEST(paused)
 	ck_assert_str_eq(text_of(0, "paused_why"), "moving");
 	ck_assert_int_eq(ask_verb("status", NULL), 1);
 	ck_assert_int_eq(number("paused_destinations"), 1);
-	put_many(1);
+	put_young();
 	sched_on_disk(sched, "x.example", 1, 0);
 	for (int i = 0; i < 20; i++)
 		turn();
@@ -355,6 +408,7 @@ add_tests(Suite *suite, const char *name, void (*setup)(void))
 	tcase_add_test(t, in_flight);
 	tcase_add_loop_test(t, gone, 0, 12);
 	tcase_add_test(t, paused);
+	tcase_add_test(t, flush_spares_what_is_out);
 	tcase_add_test(t, pause_survives);
 	tcase_add_test(t, held_at_intake);
 	suite_add_tcase(suite, t);

@@ -74,8 +74,10 @@ static const struct {
 	{ "a@corp.example", "DELAY", 0, 1, 0 },
 	{ "a@corp.example", "SUCCESS", 0, 0, 1 },
 	{ "a@corp.example", "SUCCESS,FAILURE,DELAY", 1, 1, 1 },
-	{ "", NULL, 0, 0, 0 },
-	{ "", "SUCCESS,FAILURE,DELAY", 0, 0, 0 },
+	/* the postmaster */
+	{ "", NULL, 1, 0, 0 },
+	{ "", "SUCCESS,FAILURE,DELAY", 1, 0, 0 },
+	{ "", "NEVER", 0, 0, 0 },
 };
 
 static int
@@ -107,7 +109,7 @@ END_TEST
 
 START_TEST(cap_holds)
 {
-	struct notice_cap *cap = notice_cap_new();
+	struct notice_cap *cap = notice_cap_new(NULL, NULL);
 	uint64_t held;
 
 	ck_assert(notice_cap_take(cap, "a@x", 2, 0, &held));
@@ -145,7 +147,7 @@ told_to(const char *sender, enum mail_dsn_action action, struct notice_cap *cap)
 
 START_TEST(addressed)
 {
-	struct notice_cap *cap = notice_cap_new();
+	struct notice_cap *cap = notice_cap_new(NULL, NULL);
 
 	ck_assert_uint_eq(told_to("a@x.example", MAIL_DSN_FAILED, cap), 2);
 	ck_assert_uint_eq(told_to("b@x.example", MAIL_DSN_DELAYED, cap), 1);
@@ -154,7 +156,7 @@ START_TEST(addressed)
 	ck_assert_uint_eq(told_to("c@x.example", MAIL_DSN_FAILED, cap), 1);
 	ck_assert_uint_eq(told_to("c@x.example", MAIL_DSN_FAILED, cap), 1);
 	ck_assert_uint_eq(told_to("c@x.example", MAIL_DSN_FAILED, cap), 0);
-	ck_assert_uint_eq(told_to("", MAIL_DSN_FAILED, cap), 0);
+	ck_assert_uint_eq(told_to("", MAIL_DSN_DELAYED, cap), 0);
 	ck_assert_uint_eq(told_to("nobody", MAIL_DSN_DELAYED, cap), 0);
 	notice_cap_free(&cap);
 }
@@ -188,7 +190,7 @@ count_of(const struct store_message *m, const char *word)
 START_TEST(fits)
 {
 	struct job *j = job_of("a@x.example", sizes[_i].rcpts, NULL);
-	struct notice_cap *cap = notice_cap_new();
+	struct notice_cap *cap = notice_cap_new(NULL, NULL);
 	struct notice n;
 
 	notice_init(&n, j, conf);

@@ -71,8 +71,9 @@ START_TEST(store_failure)
 	EXPECT_CODES("", failures[_i].code);
 	ck_assert_uint_eq(door_queued, 0);
 	EXPECT_CODES(ENVELOPE, "250 250");	/* the session goes on */
-	door_store.full = 1;
-	EXPECT_CODES("RSET\r\nMAIL FROM:<a@corp.example>\r\n", "250 452");
+	door_store.refusal = failures[_i].reason;
+	EXPECT_CODES("RSET\r\n", "250");
+	EXPECT_CODES("MAIL FROM:<a@corp.example>\r\n", failures[_i].code);
 }
 END_TEST
 

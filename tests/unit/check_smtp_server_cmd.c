@@ -15,8 +15,9 @@ static const struct { const char *ip, *said, *codes; int listener, open; } group
 	{ IN, "NOOP\r\nHost: x\r\n", "250 500", 0, 0 },
 	{ IN, "\x16\x03\x01\x02\x00", "500", 0, 0 },
 	{ IN, "SSH-2.0-x\r\n", "500", 0, 0 },
-	{ IN, "BDAT 10 LAST\r\n", "502", 0, 0 },
-	{ IN, "BDAT x\r\nMAIL FROM:<a@b.example>\r\n", "502", 0, 0 },
+	{ IN, "BDAT 10 LAST\r\n", "", 0, 1 },
+	{ IN, "BDAT 10 LAST\r\nQUIT\r\nNOOP", "503", 0, 1 },
+	{ IN, "BDAT x\r\nMAIL FROM:<a@b.example>\r\n", "501", 0, 0 },
 	{ IN, "MAIL FROM:<a@b.example>\r\n", "503", 0, 1 },
 	{ IN, "QUIT\r\nNOOP\r\n", "221", 0, 0 },
 	{ IN, "NO\0OP\r\n", "", 0, 1 },
@@ -182,8 +183,15 @@ number(void)
 
 /* ---- HARDENING I9: a random walk beside a model of the session ---- */
 
-enum model_state { M_NEW, M_READY, M_MAIL, M_RCPT };
-static struct { enum model_state state; int errors, junk, messages, rcpts, stranger; } model;
+enum model_state { M_NEW, M_READY, M_MAIL, M_RCPT, M_CHUNKS, M_SPOILT };
+static struct {
+	enum model_state	 state;
+	int			 errors, junk, messages, rcpts, stranger;
+	const char		*told;		/* SPOILT: the refusal */
+	unsigned long		 octets;	/* by BDAT in this transaction */
+	unsigned		 chunks;
+	int			 queued;	/* by what was said last */
+} model;
 
 enum model_cost { FREE, JUNK, ERROR };
 
@@ -196,7 +204,8 @@ static const struct said {
 	int		 leads_to;	/* -1: stays */
 } says[] = {
 #define S(id)	(1u << M_##id)
-#define ANY	(S(NEW) | S(READY) | S(MAIL) | S(RCPT))
+#define ANY	(S(NEW) | S(READY) | S(MAIL) | S(RCPT) | S(CHUNKS) | S(SPOILT))
+#define NAMED	(ANY & ~S(NEW))
 	{ "EHLO x\r\n", ANY, "250", "", JUNK, M_READY },
 	{ "HELO x\r\n", ANY, "250", "", JUNK, M_READY },
 	{ "RSET\r\n", ANY, "250", "", JUNK, -2 },
@@ -213,14 +222,58 @@ static const struct said {
 	{ "RCPT TO:<postmaster>\r\n", S(MAIL) | S(RCPT), "post", "503", ERROR, -1 },
 	{ "DATA\r\n", S(RCPT), "354", "503", FREE, M_READY },
 	{ "DATA x\r\n", ANY, "501", "", ERROR, -1 },
-	{ "STARTTLS\r\n", S(READY) | S(MAIL) | S(RCPT), "503", "503", FREE, -1 },
+	{ "STARTTLS\r\n", NAMED, "503", "503", FREE, -1 },
 	{ "AUTH PLAIN x\r\n", ANY, "502", "", ERROR, -1 },
 	{ "EXPN x\r\n", ANY, "502", "", ERROR, -1 },
 	{ "WHAT\r\n", ANY, "500", "", ERROR, -1 },
 	{ "\r\n", ANY, "500", "", ERROR, -1 },
 	{ "NOOP \r x\r\n", ANY, "500", "", ERROR, -1 },
 	{ "NOOP\n", ANY, "250", "", JUNK, -1 },
+	/* RFC 3030: code is what a chunk is told that nothing is wrong with */
+	{ "BDAT 6\r\nNOOP\r\n", ANY, "bdat", "", FREE, -1 },
+	{ "BDAT 0\r\n", ANY, "bdat", "", FREE, -1 },
+	{ "BDAT 6 LAST\r\nQUIT\r\n", ANY, "last", "", FREE, -1 },
+	{ "BDAT 0 LAST\r\n", ANY, "last", "", FREE, -1 },
+	{ "BDAT 3\r\n\0\r\n", ANY, "nul!", "", FREE, -1 },
+	{ "BDAT 102401\r\n", ANY, "big!", "", FREE, -1 },
+	{ "BDAT 99999999\r\n", ANY, "huge", "", FREE, -1 },
+	{ "BDAT 6x\r\n", ANY, "501!", "", FREE, -1 },
 };
+
+/* What a walk says; its octets, where a chunk announces more than the text of the row holds. */
+static const char *
+walk_say(const struct said *s)
+{
+	static char octets[102401];
+
+	if (strcmp(s->code, "nul!") == 0) {
+		door_say(s->text, strlen("BDAT 3\r\n") + 3, 65536);
+	} else if (strcmp(s->code, "big!") == 0) {
+		memset(octets, '\n', sizeof octets);
+		door_say(s->text, strlen(s->text), 65536);
+		door_say(octets, sizeof octets, 65536);
+	} else {
+		return door_ask(s->text);
+	}
+	return door_codes();
+}
+
+/* Half of it leads on: a walk that only stumbles sees little of the later states. */
+static const struct said *
+walk_next(void)
+{
+	static const char *const onward[] = {
+		[M_NEW] = "EHLO", [M_READY] = "MAIL", [M_MAIL] = "RCPT",
+		[M_RCPT] = "BDAT", [M_CHUNKS] = "BDAT", [M_SPOILT] = "BDAT",
+	};
+	int on = number() % 2 == 0;
+	const struct said *s;
+
+	do
+		s = &says[number() % LENGTH(says)];
+	while (on && strncmp(s->text, onward[model.state], 4) != 0);
+	return s;
+}
 
 static const struct { const char *text, *code; int queued; } texts[] = {
 	{ "Subject: x\r\n\r\nx\r\n.\r\n", "250", 1 },
@@ -241,6 +294,47 @@ model_begin(void)
 	EXPECT_CODES("", "220");
 }
 
+/*
+ * RFC 3030 s2, and what a refused chunk leaves behind: outside a transaction
+ * nothing changes; inside, all is lost up to LAST or RSET, and is told once as
+ * an error.
+ */
+static const char *
+model_chunk(const char *kind, size_t octets, enum model_cost *cost, int *ends)
+{
+	int last = strcmp(kind, "last") == 0, nul = strcmp(kind, "nul!") == 0;
+	const char *refusal = model.state <= M_READY ? "503" : model.state == M_MAIL ? "554" :
+	    model.state == M_SPOILT ? model.told : NULL;
+
+	if (strcmp(kind, "501!") == 0) {
+		*ends = 1;
+		return "501";
+	}
+	if (model.state < M_CHUNKS)
+		model.octets = model.chunks = 0;
+	model.octets += octets;
+	model.chunks++;
+	if (refusal == NULL)
+		refusal = model.octets > DOOR_MAX_MESSAGE ? "552" : nul ? "550" : NULL;
+	*ends = model.octets > (1 << 20) + (model.stranger ? 0 : DOOR_MAX_MESSAGE);
+	if (*ends)
+		return refusal;
+	*ends = model.chunks > 60 * (1 + (model.octets >> 20));
+	if (*ends)
+		return "554";
+	if (refusal == NULL) {
+		model.state = last ? M_READY : M_CHUNKS;
+		model.queued = last;
+		return "250";
+	}
+	*cost = model.state == M_SPOILT ? FREE : ERROR;
+	if (model.state >= M_RCPT) {
+		model.state = last ? M_READY : M_SPOILT;
+		model.told = refusal;
+	}
+	return refusal;
+}
+
 /* Fills what must be heard; 1 if the session ends by it. */
 static int
 model_say(const struct said *s, char *codes, size_t cap)
@@ -248,7 +342,9 @@ model_say(const struct said *s, char *codes, size_t cap)
 	int taken = (s->states & 1u << model.state) != 0;
 	const char *code = taken ? s->code : s->otherwise;
 	enum model_cost cost = taken ? s->cost : ERROR;
+	int ends = 0;
 
+	model.queued = 0;
 	if (taken && model.state == M_READY && strncmp(code, "250", 3) == 0 && s->leads_to == M_MAIL &&
 	    !model.stranger && model.messages >= 4) {
 		str_copy(codes, "421", cap);
@@ -261,6 +357,8 @@ model_say(const struct said *s, char *codes, size_t cap)
 		cost = code[0] == '5' ? ERROR : FREE;
 		model.rcpts += code[0] == '2';
 	}
+	if (strncmp(s->text, "BDAT", 4) == 0)
+		code = model_chunk(code, strtoul(s->text + 4, NULL, 10), &cost, &ends);
 	model.errors += cost == ERROR;
 	model.junk += cost == JUNK;
 	if (taken && s->leads_to == -2)
@@ -270,6 +368,12 @@ model_say(const struct said *s, char *codes, size_t cap)
 	if (model.state <= M_MAIL && code[0] == '2' && s->leads_to != -1)
 		model.rcpts = 0;
 	str_copy(codes, code, cap);
+	if (model.queued) {
+		model.messages++;
+		model.junk = model.rcpts = 0;
+	}
+	if (ends || model.queued)
+		return ends;
 	if (model.errors < 5 && model.junk < 8)
 		return 0;
 	str_cat(codes, " 421", cap);
@@ -287,9 +391,9 @@ START_TEST(random_walk)
 	door_generation->conf->limits.connects_per_minute = 0;
 	model_begin();
 	for (int i = 0; i < WALK_COMMANDS; i++) {
-		const struct said *s = &says[number() % LENGTH(says)];
+		const struct said *s = walk_next();
 		int over = model_say(s, codes, sizeof codes);
-		const char *heard = door_ask(s->text);
+		const char *heard = walk_say(s);
 
 		if (strcmp(heard, codes) != 0)
 			ck_abort_msg("%s: \"%s\" instead of \"%s\"", s->text, heard, codes);
@@ -304,6 +408,7 @@ START_TEST(random_walk)
 			model.junk = 0;
 			model.rcpts = 0;
 		}
+		queued += (uint64_t)model.queued;
 		if (door_queued != queued || door_closed != over)
 			ck_abort_msg("%s: queued %d, closed %d", s->text, (int)door_queued, door_closed);
 		if (over)

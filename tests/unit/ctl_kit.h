@@ -208,7 +208,7 @@ take(char *text)
 }
 
 /* rest: "\"id\":1" or NULL. Returns the count of the last line, -1 for an error. */
-static int
+static inline int
 ask_verb(const char *verb, const char *rest)
 {
 	char line[512];
@@ -221,14 +221,14 @@ ask_verb(const char *verb, const char *rest)
 	return (int)json_integer_value(json_object_get(answer.last, "count"));
 }
 
-static const char *
+static inline const char *
 text_of(size_t line, const char *key)
 {
 	ck_assert_uint_lt(line, answer.n);
 	return json_string_value(json_object_get(answer.lines[line], key));
 }
 
-static const char *
+static inline const char *
 kind(void)
 {
 	return json_string_value(json_object_get(answer.last, "kind"));

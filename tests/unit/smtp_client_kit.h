@@ -25,7 +25,7 @@ ev_done(void *arg, struct client *c, struct job *j)
 	done++;
 	untried = j->results[0].fate == JOB_OPEN;
 	for (size_t i = 0; i < j->msg->nrcpts && i < LENGTH(results); i++) {
-		ck_assert_int_eq(j->results[i].fate == JOB_OPEN, untried);
+		ck_assert_int_eq(j->results[i].fate == JOB_OPEN && !j->results[i].put_off, untried);
 		results[i] = j->results[i];
 	}
 	job_free(&j);
@@ -127,6 +127,42 @@ make_job(size_t nrcpts, const char *text)
 	return job_new(m);
 }
 
+static int stored;
+static struct store_body *file;
+KIT_UNUSED void on_stored(void *arg, const struct why *why) { stored++; }
+
+KIT_UNUSED void
+on_file(void *arg, const struct why *why, struct store_body *b)
+{
+	file = b;
+}
+
+/* A job whose text of that many lines of 64 octets is read by chunks. */
+KIT_UNUSED struct job *
+make_file_job(size_t lines)
+{
+	struct job *j = make_job(1, "");
+	struct buf b;
+	char *data;
+	size_t n;
+
+	stored = 0;
+	file = NULL;
+	buf_init(&b);
+	for (size_t i = 0; i < lines; i++)
+		buf_addf(&b, ".%061zu\r\n", i);
+	buf_take(&b, &data, &n);
+	store_body_unref(&j->msg->body);
+	j->msg->body = store_body_new(&data, n);
+	store->ops->put(store, j->msg, NULL, on_stored, NULL);
+	store->ops->body(store, j->msg->id, on_file, NULL);
+	IO_UNTIL(stored && file != NULL);
+	ck_assert_ptr_null(file->data);
+	store_body_unref(&j->msg->body);
+	j->msg->body = file;
+	return j;
+}
+
 #define TEXT	"Subject: x\r\n\r\n.dot\r\n"
 
 /* Dials, gives one job of two recipients when ready, runs to the end. */
@@ -163,8 +199,11 @@ expect_silence(void)
 #define SECURE(ehlo)	EHLO_TLS, ">STARTTLS", "220 go", "<tls>", ">EHLO", ehlo
 #define ONE_BY_ONE	SECURE("250 mx")
 #define PIPELINED	SECURE("250-mx\r\n250 PIPELINING")
+#define CHUNKED		SECURE("250-mx\r\n250 CHUNKING")
+#define BOTH		SECURE("250-mx\r\n250-PIPELINING\r\n250 CHUNKING")
 #define SCRIPT(...)	(const char *const[]){ __VA_ARGS__, NULL }
 #define MR	">MAIL", "250 ok", ">RCPT", "250 ok", ">RCPT", "250 ok"
+#define PMR	">MAIL", ">RCPT", ">RCPT"
 #define PMRD	">MAIL", ">RCPT", ">RCPT", ">DATA"
 
 #endif

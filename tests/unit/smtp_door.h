@@ -45,7 +45,8 @@ struct door_append {
 static struct {
 	struct store		 pub;		/* first */
 	struct store		*inner;
-	int			 hold_puts, hold_appends, full;
+	int			 hold_puts, hold_appends;
+	enum why_reason		 refusal;	/* of new mail */
 	struct door_put		 puts[16];
 	struct door_append	 appends[16];
 	size_t			 nputs, nappends;
@@ -97,10 +98,10 @@ door_spool_abort(struct store_spool **sp)
 	door_store.inner->ops->spool_abort(sp);
 }
 
-KIT_UNUSED int
-door_has_space(struct store *st)
+KIT_UNUSED enum why_reason
+door_refuses(struct store *st)
 {
-	return !door_store.full;
+	return door_store.refusal;
 }
 
 /* Lets the held puts go, or fails them. */
@@ -173,7 +174,7 @@ door_build(int with_tls)
 	ops.spool_new = door_spool_new;
 	ops.spool_append = door_spool_append;
 	ops.spool_abort = door_spool_abort;
-	ops.has_space = door_has_space;
+	ops.refuses = door_refuses;
 	door_store.pub.ops = &ops;
 	door_generation = smtp_generation(DOOR_CONF, with_tls);
 	server_house_init(&house, io_base, &door_store.pub, admission_new(), &sink);
