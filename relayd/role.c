@@ -16,6 +16,7 @@
 #include "lib/base/str.h"
 #include "lib/conf/conf.h"
 #include "lib/io/chan.h"
+#include "lib/io/stream.h"
 #include "lib/ipc/ipc.h"
 #include "lib/proc/fd.h"
 #include "lib/proc/priv.h"
@@ -221,6 +222,7 @@ role_main(const char *name, const struct role_events *events, void *arg, struct 
 		log_flush();
 	}
 	events->end(arg);
+	io_stream_close_finishing();
 	log_flush();
 	io_chan_free(&r.parent);
 	free(r.user);

@@ -21,6 +21,9 @@
 #define FINISH_MS	5000
 #define FINISH_DISCARD	65536u
 
+/* Nobody else has them. */
+static TAILQ_HEAD(, io_stream) finishing = TAILQ_HEAD_INITIALIZER(finishing);
+
 static void	on_read(evutil_socket_t, short, void *);
 static void	on_write(evutil_socket_t, short, void *);
 static void	on_timer(evutil_socket_t, short, void *);
@@ -86,6 +89,8 @@ release(struct io_stream *s)
 		close(s->fd);
 	buf_fini(&s->in);
 	buf_fini(&s->out);
+	if (s->left_alone)
+		TAILQ_REMOVE(&finishing, s, link);
 	s->magic = 0;
 	free(s);
 }
@@ -517,10 +522,21 @@ io_stream_finish(struct io_stream **sp)
 		return;
 	}
 	*sp = NULL;
+	TAILQ_INSERT_TAIL(&finishing, s, link);
+	s->left_alone = 1;
 	s->phase = FINISHING;
 	io_stream_deadline(s, FINISH_MS);
 	io_stream_set_reading(s, 1);
 	io_stream_kick(s, 0);
+}
+
+void
+io_stream_close_finishing(void)
+{
+	struct io_stream *s, *next;
+
+	TAILQ_FOREACH_SAFE(s, &finishing, link, next)
+		release(s);
 }
 
 struct buf *io_stream_in(struct io_stream *s) { return &s->in; }

@@ -55,6 +55,8 @@ struct io_stream *io_stream_connect(struct event_base *, const struct sockaddr *
 void		 io_stream_free(struct io_stream **);
 /* Sends what is buffered, ends its side, waits a moment for the peer's end, frees itself. */
 void		 io_stream_finish(struct io_stream **);
+/* At the end of a process: those that still finish are closed. */
+void		 io_stream_close_finishing(void);
 
 struct buf	*io_stream_in(struct io_stream *);	/* consume with buf_drop */
 void		 io_stream_write(struct io_stream *, const void *, size_t);

@@ -6,6 +6,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "lib/base/list.h"
 #include "lib/io/stream.h"
 
 #define READ_SIZE	16384u
@@ -33,6 +34,8 @@ struct io_stream {
 	int				 last_words;	/* ended by its deadline: may still be written to */
 	int				 brimful;	/* TLS may hold more than `in` would take */
 	int				 err, ssl_err;
+	int				 left_alone;	/* finished by its owner */
+	TAILQ_ENTRY(io_stream)		 link;		/* then */
 };
 
 /* stream.c */
