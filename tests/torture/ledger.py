@@ -28,9 +28,10 @@ SMALL = 1000
 
 
 class Sink:
-    """mx.py in a process of its own; its log is what was delivered."""
+    """mx.py in a process of its own; its log is what was delivered.  Several threads may read."""
 
     def __init__(self, net, host, name="sink"):
+        self.lock = threading.Lock()
         self.path = os.path.join(net.scratch.dir(name), "delivered")
         self.seen = collections.Counter()
         self.at = 0
@@ -57,19 +58,20 @@ class Sink:
 
     def read(self):
         """Recipient to number of copies, so far."""
-        try:
-            with open(self.path, "rb") as f:
-                f.seek(self.at)
-                data = f.read()
-        except FileNotFoundError:
-            return self.seen
-        end = data.rfind(b"\n") + 1
-        self.at += end
-        for line in data[:end].splitlines():
-            row = json.loads(line)
-            assert row["tls"], row
-            self.seen.update(row["to"])
-        return self.seen
+        with self.lock:
+            try:
+                with open(self.path, "rb") as f:
+                    f.seek(self.at)
+                    data = f.read()
+            except FileNotFoundError:
+                return self.seen.copy()
+            end = data.rfind(b"\n") + 1
+            self.at += end
+            for line in data[:end].splitlines():
+                row = json.loads(line)
+                assert row["tls"], row
+                self.seen.update(row["to"])
+            return self.seen.copy()
 
     def stop(self):
         self.process.stop()
