@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <event2/event.h>
+#include <jansson.h>
 #include <openssl/crypto.h>
 #include <sqlite3.h>
 #include <curl/curl.h>
@@ -43,6 +45,29 @@ version(void)
 	printf("relayd %s\nlibevent loop; %s; SQLite %s; %s; libunbound %s\n", RELAYD_VERSION,
 	    OpenSSL_version(OPENSSL_VERSION), sqlite3_libversion(), curl_version(), ub_version());
 	exit(EX_OK);
+}
+
+static void *
+library_malloc(size_t n)
+{
+	return must_realloc(NULL, n, 1);
+}
+
+static void *
+library_realloc(void *p, size_t n)
+{
+	return must_realloc(p, n, 1);
+}
+
+/*
+ * Both put pieces of an answer together, and report what they could not add where it is too
+ * late: when memory runs out there, that ends the process as it does in our own code.
+ */
+static void
+bind_libraries(void)
+{
+	event_set_mem_functions(library_malloc, library_realloc, free);
+	json_set_alloc_funcs(library_malloc, free);
 }
 
 static int
@@ -90,6 +115,7 @@ main(int argc, char **argv)
 	struct conf_errors errors;
 	struct conf *conf = NULL;
 
+	bind_libraries();
 	while ((c = getopt(argc, argv, "Ff:nR:vV")) != -1) {
 		switch (c) {
 		case 'F': foreground = 1; break;

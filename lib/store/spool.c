@@ -63,7 +63,8 @@ store_hash_end(struct store_hash *h, uint8_t digest[32])
 	unsigned n = 0;
 
 	MUST(EVP_DigestFinal_ex(h->ctx, digest, &n) == 1 && n == 32);
-	MUST(EVP_DigestInit_ex2(h->ctx, NULL, NULL) == 1);
+	if (EVP_DigestInit_ex2(h->ctx, NULL, NULL) != 1)	/* it allocates */
+		fatal(EX_OSERR, "out of memory (SHA-256)");
 }
 
 /* ---- a body that arrives ---- */
