@@ -6,7 +6,7 @@ LINT_TESTS += $(sort $(wildcard tests/torture/*.c))
 
 $(B)/torture/hook.so: tests/torture/hook.c tests/torture/trace.c
 $(B)/torture/oom.so: tests/torture/oom.c
-$(TORTURE_SO): tests/torture/control.c tests/torture/control.h
+$(TORTURE_SO): tests/torture/control.c tests/torture/control.h tests/fault/beside.c tests/fault/beside.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(CPPFLAGS) $(CFLAGS) -fPIC -shared $(LDFLAGS) \
 	    -o $@ $(filter %.c,$^) -ldl

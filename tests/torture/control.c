@@ -2,46 +2,14 @@
 /* control: the plan of the test, seen from inside the daemon. */
 #include "tests/torture/control.h"
 
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static const char here;
-
-void *
-control_neighbour(const char *name, size_t *size)
-{
-	char path[4096];
-	const char *slash;
-	void *p = MAP_FAILED;
-	struct stat st;
-	Dl_info self;
-	int fd;
-
-	if (dladdr(&here, &self) == 0 || (slash = strrchr(self.dli_fname, '/')) == NULL)
-		return NULL;
-	(void)snprintf(
-	    path, sizeof path, "%.*s/%s", (int)(slash - self.dli_fname), self.dli_fname, name);
-	if ((fd = open(path, O_RDWR | O_CLOEXEC)) == -1)
-		return NULL;
-	if (fstat(fd, &st) == 0 && st.st_size > 0)
-		p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	(void)close(fd);
-	*size = (size_t)st.st_size;
-	return p == MAP_FAILED ? NULL : p;
-}
+#include "tests/fault/beside.h"
 
 struct control *
 control_map(void)
 {
-	size_t n = 0;
-	void *p = control_neighbour("control", &n);
+	size_t size;
 
-	return n < sizeof(struct control) ? NULL : p;
+	return beside_map("control", sizeof(struct control), &size);
 }
 
 int

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * control: what a test and the libraries that it puts before the C library of
- * the daemon (LD_PRELOAD) share: a small file "control" beside the library,
- * which both have mapped (the roles get no environment that could name it).
- * The test writes a plan at any moment, it holds from the next call on.
+ * control: the plan of a test, in the file "control" beside the libraries that
+ * it put before the C library of the daemon (tests/fault/beside.h). It may be
+ * written at any moment and holds from the next call on.
  * tests/torture/fault.py is the other side; the order of the fields is the
  * format.
  *
@@ -37,8 +36,6 @@ struct control {
 };
 
 struct control	*control_map(void);	/* NULL: there is none */
-/* A file beside this library, mapped whole; NULL if it is not there. */
-void	*control_neighbour(const char *name, size_t *size);
 /* Counts the call: 0, or the errno with which it fails. */
 int	control_step(struct control *, enum control_call);
 

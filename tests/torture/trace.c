@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/fault/beside.h"
 #include "tests/torture/control.h"
 
 #define IDS_MAX	400
@@ -16,7 +17,7 @@ trace_map(void)
 {
 	size_t n = 0;
 
-	trace = control_neighbour("trace", &n);
+	trace = beside_map("trace", 8, &n);
 	room = (int64_t)n - 8;
 }
 
