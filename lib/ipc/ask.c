@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* ask: the question of `smtp` to `policy`. */
-#include "lib/ipc/ipc.h"
+#include "lib/ipc/ipc_int.h"
 
 #include <string.h>
 
@@ -38,13 +38,11 @@ int
 ipc_ask_get(const void *data, size_t len, struct ipc_ask *ask)
 {
 	struct buf_reader r = buf_reader_of(data, len);
-	uint8_t fresh = 0;
 
 	memset(ask, 0, sizeof *ask);
 	buf_get_str(&r, ask->domain, sizeof ask->domain);
-	buf_get_u8(&r, &fresh);
-	ask->fresh = fresh == 1;
+	ask->fresh = ipc_bool_get(&r);
 	if (get_hops(&r, ask) == -1)
 		return -1;
-	return buf_reader_done(&r) == 0 && ask->domain[0] != '\0' && fresh <= 1 ? 0 : -1;
+	return buf_reader_done(&r) == 0 && ask->domain[0] != '\0' ? 0 : -1;
 }

@@ -4,21 +4,63 @@
 
 #include <string.h>
 
+#include "lib/base/bug.h"
 #include "lib/base/str.h"
 #include "lib/dns/name.h"
 
-int
-ipc_enum_get(struct buf_reader *r, unsigned last, unsigned *v)
+unsigned
+ipc_enum_get(struct buf_reader *r, unsigned last)
 {
-	uint8_t byte;
+	uint8_t byte = 0;
 
-	if (buf_get_u8(r, &byte) == -1 || byte > last) {
+	if (buf_get_u8(r, &byte) == -1 || byte > last)
 		r->failed = 1;
-		*v = 0;
-		return -1;
-	}
-	*v = byte;
-	return 0;
+	return r->failed ? 0 : byte;
+}
+
+int
+ipc_bool_get(struct buf_reader *r)
+{
+	return (int)ipc_enum_get(r, 1);
+}
+
+size_t
+ipc_count_get(struct buf_reader *r, size_t max)
+{
+	uint16_t n = 0;
+
+	if (buf_get_u16(r, &n) == -1 || n > max)
+		r->failed = 1;
+	return r->failed ? 0 : n;
+}
+
+int64_t
+ipc_time_get(struct buf_reader *r)
+{
+	uint64_t v = 0;
+
+	if (buf_get_u64(r, &v) == -1 || v > HISTORY_TIME_MAX)
+		r->failed = 1;
+	return r->failed ? 0 : (int64_t)v;
+}
+
+void
+ipc_patterns_put(struct buf *b, char (*patterns)[DNS_NAME_MAX], size_t n)
+{
+	buf_add_u16(b, (uint16_t)n);
+	for (size_t i = 0; i < n; i++)
+		buf_add_str(b, patterns[i]);
+}
+
+size_t
+ipc_patterns_get(struct buf_reader *r, char (**patterns)[DNS_NAME_MAX])
+{
+	size_t n = ipc_count_get(r, PLAN_PATTERNS_MAX);
+
+	*patterns = n > 0 ? must_calloc(n, sizeof **patterns) : NULL;
+	for (size_t i = 0; i < n && !r->failed; i++)
+		buf_get_str(r, (*patterns)[i], sizeof (*patterns)[i]);
+	return n;
 }
 
 /* "" or a name in the one spelling that this program knows (lib/dns/name.h). */

@@ -33,18 +33,6 @@ get_host_name(struct buf_reader *r, const struct plan_evidence *e, char *to)
 		r->failed = 1;
 }
 
-static size_t
-get_count(struct buf_reader *r, size_t max)
-{
-	uint16_t n;
-
-	if (buf_get_u16(r, &n) == -1 || n > max) {
-		r->failed = 1;
-		return 0;
-	}
-	return n;
-}
-
 static void
 put_tlsa(struct buf *b, const struct dns_tlsa_set *set)
 {
@@ -62,7 +50,7 @@ put_tlsa(struct buf *b, const struct dns_tlsa_set *set)
 static void
 get_tlsa(struct buf_reader *r, struct dns_tlsa_set *set)
 {
-	size_t n = get_count(r, DNS_TLSA_MAX), len;
+	size_t n = ipc_count_get(r, DNS_TLSA_MAX), len;
 	uint8_t usage, selector, mtype;
 	const void *data;
 
@@ -112,10 +100,8 @@ static void
 get_past(struct buf_reader *r, struct plan_past *p)
 {
 	uint64_t last = 0;
-	unsigned v;
 
-	ipc_enum_get(r, PLAN_DANE, &v);
-	p->level = (enum plan_level)v;
+	p->level = (enum plan_level)ipc_enum_get(r, PLAN_DANE);
 	buf_get_u64(r, &last);
 	p->last = last > HISTORY_TIME_MAX ? HISTORY_TIME_MAX : (int64_t)last;
 	buf_get_u32(r, &p->count);
@@ -142,23 +128,17 @@ put_host(struct buf *b, const struct plan_host *h)
 static void
 get_host(struct buf_reader *r, const struct plan_evidence *e, struct plan_host *h)
 {
-	unsigned v, secure;
-
 	get_host_name(r, e, h->name);
 	buf_get_u16(r, &h->preference);
-	ipc_enum_get(r, PLAN_ADDRESSES_OURS, &v);
-	h->addresses_state = (enum plan_addresses)v;
-	ipc_enum_get(r, 1, &secure);
-	h->addresses_secure = (int)secure;
-	h->naddresses = get_count(r, PLAN_ADDRESSES_MAX);
+	h->addresses_state = (enum plan_addresses)ipc_enum_get(r, PLAN_ADDRESSES_OURS);
+	h->addresses_secure = ipc_bool_get(r);
+	h->naddresses = ipc_count_get(r, PLAN_ADDRESSES_MAX);
 	for (size_t i = 0; i < h->naddresses; i++)
 		get_address(r, &h->addresses[i]);
-	ipc_enum_get(r, PLAN_TLSA_SECURE, &v);
-	h->tlsa_state = (enum plan_tlsa)v;
+	h->tlsa_state = (enum plan_tlsa)ipc_enum_get(r, PLAN_TLSA_SECURE);
 	ipc_name_get(r, h->tlsa_base);
 	get_tlsa(r, &h->tlsa);
-	ipc_enum_get(r, 1, &v);
-	h->tlsa_denied = (int)v;
+	h->tlsa_denied = ipc_bool_get(r);
 	get_past(r, &h->past);
 	ipc_why_get(r, &h->why);
 }
@@ -168,9 +148,7 @@ put_sts(struct buf *b, const struct plan_sts *s)
 {
 	buf_add_u8(b, (uint8_t)s->state);
 	buf_add_str(b, s->id);
-	buf_add_u16(b, (uint16_t)s->npatterns);
-	for (size_t i = 0; i < s->npatterns; i++)
-		buf_add_str(b, s->patterns[i]);
+	ipc_patterns_put(b, s->patterns, s->npatterns);
 	buf_add_u8(b, s->withdrawn != 0);
 	buf_add_u8(b, s->from_cache != 0);
 	buf_add_u64(b, (uint64_t)s->expires);
@@ -180,21 +158,13 @@ put_sts(struct buf *b, const struct plan_sts *s)
 static void
 get_sts(struct buf_reader *r, struct plan_sts *s)
 {
-	unsigned v, cached;
 	uint64_t expires = 0;
 
-	ipc_enum_get(r, PLAN_STS_FAILED, &v);
-	s->state = (enum plan_sts_state)v;
+	s->state = (enum plan_sts_state)ipc_enum_get(r, PLAN_STS_FAILED);
 	buf_get_str(r, s->id, sizeof s->id);
-	s->npatterns = get_count(r, PLAN_PATTERNS_MAX);
-	if (s->npatterns > 0)
-		s->patterns = must_calloc(s->npatterns, sizeof *s->patterns);
-	for (size_t i = 0; i < s->npatterns; i++)
-		buf_get_str(r, s->patterns[i], sizeof s->patterns[i]);
-	ipc_enum_get(r, 1, &v);
-	s->withdrawn = (int)v;
-	ipc_enum_get(r, 1, &cached);
-	s->from_cache = (int)cached;
+	s->npatterns = ipc_patterns_get(r, &s->patterns);
+	s->withdrawn = ipc_bool_get(r);
+	s->from_cache = ipc_bool_get(r);
 	buf_get_u64(r, &expires);
 	s->expires = expires > INT64_MAX ? INT64_MAX : (int64_t)expires;
 	ipc_why_get(r, &s->why);
@@ -222,24 +192,20 @@ int
 ipc_evidence_get(const void *data, size_t len, struct plan_evidence *e)
 {
 	struct buf_reader r = buf_reader_of(data, len);
-	unsigned v, secure;
 
 	memset(e, 0, sizeof *e);
 	buf_get_str(&r, e->domain, sizeof e->domain);
-	ipc_enum_get(&r, PLAN_MX_ROUTE, &v);
-	e->mx = (enum plan_mx)v;
-	ipc_enum_get(&r, 1, &secure);
-	e->mx_secure = (int)secure;
+	e->mx = (enum plan_mx)ipc_enum_get(&r, PLAN_MX_ROUTE);
+	e->mx_secure = ipc_bool_get(&r);
 	ipc_name_get(&r, e->canonical);
-	e->nhosts = get_count(&r, PLAN_HOSTS_MAX);
+	e->nhosts = ipc_count_get(&r, PLAN_HOSTS_MAX);
 	if (e->nhosts > 0)
 		e->hosts = must_calloc(e->nhosts, sizeof *e->hosts);
 	for (size_t i = 0; i < e->nhosts && !r.failed; i++)
 		get_host(&r, e, &e->hosts[i]);
 	if (!r.failed)
 		get_sts(&r, &e->sts);
-	ipc_enum_get(&r, 1, &v);
-	e->past_known = (int)v;
+	e->past_known = ipc_bool_get(&r);
 	get_past(&r, &e->past);
 	get_past(&r, &e->past_sts);
 	buf_get_u32(&r, &e->ttl);

@@ -32,11 +32,9 @@ int
 ipc_history_ask_get(const void *data, size_t len, struct ipc_history_ask *a)
 {
 	struct buf_reader r = buf_reader_of(data, len);
-	unsigned verb;
 
 	memset(a, 0, sizeof *a);
-	ipc_enum_get(&r, IPC_HISTORY_ACCEPT, &verb);
-	a->verb = (enum ipc_history_verb)verb;
+	a->verb = (enum ipc_history_verb)ipc_enum_get(&r, IPC_HISTORY_ACCEPT);
 	ipc_name_get(&r, a->domain);
 	buf_get_u32(&r, &a->uid);
 	get_reason(&r, a->reason);
@@ -59,26 +57,13 @@ put_row(struct buf *b, const struct history_row *row)
 }
 
 static void
-get_time(struct buf_reader *r, int64_t *to)
-{
-	uint64_t v = 0;
-
-	if (buf_get_u64(r, &v) == -1 || v > HISTORY_TIME_MAX)
-		r->failed = 1;
-	*to = r->failed ? 0 : (int64_t)v;
-}
-
-static void
 get_row(struct buf_reader *r, struct history_row *row)
 {
-	unsigned level;
-
 	ipc_name_get(r, row->domain);
 	ipc_name_get(r, row->host);
-	ipc_enum_get(r, PLAN_DANE, &level);
-	row->level = (enum plan_level)level;
-	get_time(r, &row->first);
-	get_time(r, &row->last);
+	row->level = (enum plan_level)ipc_enum_get(r, PLAN_DANE);
+	row->first = ipc_time_get(r);
+	row->last = ipc_time_get(r);
 	buf_get_u32(r, &row->count);
 }
 
@@ -95,13 +80,10 @@ put_accepted(struct buf *b, const struct history_accepted *a)
 static void
 get_accepted(struct buf_reader *r, struct history_accepted *a)
 {
-	unsigned had;
-
 	ipc_name_get(r, a->domain);
-	get_time(r, &a->at);
+	a->at = ipc_time_get(r);
 	buf_get_u32(r, &a->uid);
-	ipc_enum_get(r, PLAN_DANE, &had);
-	a->had = (enum plan_level)had;
+	a->had = (enum plan_level)ipc_enum_get(r, PLAN_DANE);
 	get_reason(r, a->reason);
 }
 
@@ -119,32 +101,20 @@ ipc_history_put(struct buf *b, const struct ipc_history *h)
 		put_accepted(b, &h->accepted[i]);
 }
 
-static size_t
-get_count(struct buf_reader *r, size_t max)
-{
-	uint16_t n = 0;
-
-	if (buf_get_u16(r, &n) == -1 || n > max)
-		r->failed = 1;
-	return r->failed ? 0 : n;
-}
-
 int
 ipc_history_get(const void *data, size_t len, struct ipc_history *h)
 {
 	struct buf_reader r = buf_reader_of(data, len);
-	unsigned more;
 
 	memset(h, 0, sizeof *h);
 	ipc_why_get(&r, &h->why);
 	buf_get_u32(&r, &h->forgotten);
-	ipc_enum_get(&r, 1, &more);
-	h->more = (int)more;
-	if ((h->nrows = get_count(&r, IPC_HISTORY_MAX)) > 0)
+	h->more = ipc_bool_get(&r);
+	if ((h->nrows = ipc_count_get(&r, IPC_HISTORY_MAX)) > 0)
 		h->rows = must_calloc(h->nrows, sizeof *h->rows);
 	for (size_t i = 0; i < h->nrows && !r.failed; i++)
 		get_row(&r, &h->rows[i]);
-	if ((h->naccepted = get_count(&r, IPC_ACCEPTED_MAX)) > 0)
+	if ((h->naccepted = ipc_count_get(&r, IPC_ACCEPTED_MAX)) > 0)
 		h->accepted = must_calloc(h->naccepted, sizeof *h->accepted);
 	for (size_t i = 0; i < h->naccepted && !r.failed; i++)
 		get_accepted(&r, &h->accepted[i]);

@@ -17,14 +17,12 @@ int
 ipc_proven_get(const void *data, size_t len, struct ipc_proven *p)
 {
 	struct buf_reader r = buf_reader_of(data, len);
-	unsigned v;
 
 	memset(p, 0, sizeof *p);
 	ipc_name_get(&r, p->domain);
 	ipc_name_get(&r, p->host);
 	for (size_t i = PLAN_ENCRYPT; i < PLAN_LEVELS; i++) {
-		ipc_enum_get(&r, 1, &v);
-		p->shown.proven[i] = (int)v;
+		p->shown.proven[i] = ipc_bool_get(&r);
 	}
 	return buf_reader_done(&r) == 0 && p->domain[0] != '\0' && p->host[0] != '\0' ? 0 : -1;
 }

@@ -57,11 +57,9 @@ int
 ipc_lease_get(const void *data, size_t n, struct ipc_lease *l)
 {
 	struct buf_reader r = buf_reader_of(data, n);
-	unsigned word = 0;
 
 	buf_get_str(&r, l->id, sizeof l->id);
-	ipc_enum_get(&r, IPC_LEASE__LAST, &word);
-	l->word = (enum ipc_lease_word)word;
+	l->word = (enum ipc_lease_word)ipc_enum_get(&r, IPC_LEASE__LAST);
 	buf_get_u64(&r, &l->uses);
 	return buf_reader_done(&r) == 0 && l->id[0] != '\0' && l->uses <= INT64_MAX ? 0 : -1;
 }
