@@ -73,6 +73,9 @@ START_TEST(refused)
 	ask.hops[0].host[0] = '\0';
 	ck_assert_int_eq(round_trip(&to), -1);
 	ask.nhops = 0;
+	ck_assert_int_eq(round_trip(&to), 0);
+	buf_data(&b)[buf_len(&b) - 2] = 2;	/* neither fresh nor not */
+	ck_assert_int_eq(ipc_ask_get(buf_data(&b), buf_len(&b), &to), -1);
 	ask.domain[0] = '\0';
 	ck_assert_int_eq(round_trip(&to), -1);
 }

@@ -223,27 +223,6 @@ START_TEST(too_many)
 }
 END_TEST
 
-START_TEST(questions)
-{
-	struct ipc_ask ask = { .domain = "example.com", .fresh = 1 }, got;
-	struct buf b;
-
-	buf_init(&b);
-	ipc_ask_put(&b, &ask);
-	ck_assert_int_eq(ipc_ask_get(buf_data(&b), buf_len(&b), &got), 0);
-	ck_assert_str_eq(got.domain, "example.com");
-	ck_assert_int_eq(got.fresh, 1);
-	for (size_t n = 0; n < buf_len(&b); n++)
-		ck_assert_int_eq(ipc_ask_get(buf_data(&b), n, &got), -1);
-	buf_data(&b)[buf_len(&b) - 1] = 2;
-	ck_assert_int_eq(ipc_ask_get(buf_data(&b), buf_len(&b), &got), -1);
-	buf_clear(&b);
-	ipc_ask_put(&b, &(struct ipc_ask){ .fresh = 0 });
-	ck_assert_int_eq(ipc_ask_get(buf_data(&b), buf_len(&b), &got), -1);
-	buf_fini(&b);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -262,7 +241,6 @@ main(void)
 	tcase_add_test(tc, next_hops);
 	tcase_add_test(tc, unshowable_text);
 	tcase_add_test(tc, too_many);
-	tcase_add_test(tc, questions);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -8,9 +8,7 @@
 #include "lib/base/list.h"
 #include "lib/base/str.h"
 #include "lib/ipc/ipc.h"
-
-typedef int get_fn(const void *, size_t);
-typedef void put_fn(struct buf *);
+#include "tests/unit/ipc_kit.h"
 
 static void
 put_proven(struct buf *b)
@@ -84,56 +82,19 @@ get_answer(const void *data, size_t n)
 	return rc;
 }
 
-static const struct message {
-	put_fn	*put;
-	get_fn	*get;
-} messages[] = {
+static const struct message messages[] = {
 	{ put_proven, get_proven }, { put_ask, get_ask }, { put_answer, get_answer },
 };
 
-static int
-get_exact(get_fn *get, const void *data, size_t n)
-{
-	uint8_t *copy = malloc(n ? n : 1);
-	int rc;
-
-	if (n > 0)
-		memcpy(copy, data, n);
-	rc = get(copy, n);
-	free(copy);
-	return rc;
-}
-
 START_TEST(every_length)
 {
-	const struct message *m = &messages[_i];
-	struct buf b;
-
-	buf_init(&b);
-	m->put(&b);
-	ck_assert_int_eq(get_exact(m->get, buf_data(&b), buf_len(&b)), 0);
-	for (size_t n = 0; n < buf_len(&b); n++)
-		ck_assert_int_eq(get_exact(m->get, buf_data(&b), n), -1);
-	buf_addc(&b, 0);
-	ck_assert_int_eq(get_exact(m->get, buf_data(&b), buf_len(&b)), -1);
-	buf_fini(&b);
+	check_lengths(&messages[_i]);
 }
 END_TEST
 
-/* A flipped bit is refused, or what comes out is in range. */
 START_TEST(every_bit)
 {
-	const struct message *m = &messages[_i];
-	struct buf b;
-
-	buf_init(&b);
-	m->put(&b);
-	for (size_t bit = 0; bit < 8 * buf_len(&b); bit++) {
-		buf_data(&b)[bit / 8] ^= (char)(1 << bit % 8);
-		(void)get_exact(m->get, buf_data(&b), buf_len(&b));
-		buf_data(&b)[bit / 8] ^= (char)(1 << bit % 8);
-	}
-	buf_fini(&b);
+	check_bits(&messages[_i]);
 }
 END_TEST
 
