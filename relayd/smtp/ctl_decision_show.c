@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/list.h"
 #include "lib/base/str.h"
 #include "relayd/smtp/ask.h"
 #include "relayd/smtp/ctl_decision.h"
+#include "relayd/smtp/ctl_json.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/sched.h"
 
@@ -44,18 +44,6 @@ security(int known, int secure, const struct why *why)
 /* ---- small parts ---- */
 
 static void
-set(json_t *o, const char *key, json_t *value)
-{
-	MUST(json_object_set_new(o, key, value) == 0);
-}
-
-static void
-set_text(json_t *o, const char *key, const char *value)
-{
-	set(o, key, ctl_print_text(value));
-}
-
-static void
 add(json_t *list, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -68,7 +56,7 @@ add(json_t *list, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	MUST(json_array_append_new(list, ctl_print_text(text)) == 0);
+	append(list, ctl_print_text(text));
 }
 
 static json_t *
@@ -113,7 +101,7 @@ show_mx(struct ctl_call *c, const struct plan_evidence *e)
 	for (size_t i = 0; i < e->nhosts; i++)
 		add(hosts, "%u %s", e->hosts[i].preference, e->hosts[i].name);
 	set(o, "values", hosts);
-	set_text(o, "canonical", e->canonical[0] != '\0' ? e->canonical : NULL);
+	set_known(o, "canonical", e->canonical);
 	set(o, "ttl", json_integer(e->ttl));
 	ctl_print_set_why(o, &e->why);
 	ctl_call_line(c, o);
@@ -137,7 +125,7 @@ show_sts(struct ctl_call *c, const struct plan_evidence *e)
 	for (size_t i = 0; i < s->npatterns; i++)
 		add(patterns, "%s", s->patterns[i]);
 	set(o, "values", patterns);
-	set_text(o, "id", s->id[0] != '\0' ? s->id : NULL);
+	set_known(o, "id", s->id);
 	ctl_print_set_time(o, "expires", s->expires * 1000);
 	set(o, "from_cache", json_boolean(s->from_cache));
 	ctl_print_set_why(o, &s->why);

@@ -6,8 +6,8 @@
  */
 #include <string.h>
 
-#include "lib/base/bug.h"
 #include "lib/base/clock.h"
+#include "relayd/smtp/ctl_json.h"
 #include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
@@ -23,12 +23,6 @@ static const struct ctl_arg show_args[] = {
 	[SHOW_ID] = { .key = "id", .type = CTL_TEXT, .required = 1 },
 	{ .key = NULL },
 };
-
-static void
-set(json_t *o, const char *key, json_t *value)
-{
-	MUST(json_object_set_new(o, key, value) == 0);
-}
 
 static void
 set_time(json_t *o, const char *key, int64_t ms)
@@ -49,26 +43,26 @@ texts(const struct conf_strings *s)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < s->n; i++)
-		MUST(json_array_append_new(a, ctl_print_text(s->v[i])) == 0);
+		append(a, ctl_print_text(s->v[i]));
 	return a;
 }
 
 static void
 add_entry(json_t *o, const struct conf_exception *x)
 {
-	set(o, "exception", ctl_print_text(x->id));
+	set_text(o, "exception", x->id);
 	set(o, "allow", ctl_print_text(conf_allow_name(x->allow)));
 	set(o, "domains", texts(&x->domains));
 	set(o, "hosts", texts(&x->hosts));
-	set(o, "owner", ctl_print_text(x->owner));
-	set(o, "reason", ctl_print_text(x->reason));
+	set_text(o, "owner", x->owner);
+	set_text(o, "reason", x->reason);
 	if (x->ticket[0] != '\0')
-		set(o, "ticket", ctl_print_text(x->ticket));
+		set_text(o, "ticket", x->ticket);
 	set(o, "overrides_published", json_boolean(x->overrides == CONF_OVERRIDES_PUBLISHED));
 	set_time(o, "expires", x->expires);
 	if (x->max_uses > 0)
 		set_count(o, "max_uses", (uint64_t)x->max_uses);
-	set(o, "origin", ctl_print_text(x->origin));
+	set_text(o, "origin", x->origin);
 	/* It stands for another setting (conf_client_exception). */
 	set(o, "built_in", json_boolean(x->domains.n == 0 && x->hosts.n == 0));
 }

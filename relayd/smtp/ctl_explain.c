@@ -6,13 +6,13 @@
  */
 #include <string.h>
 
-#include "lib/base/bug.h"
 #include "lib/base/map.h"
 #include "lib/base/str.h"
 #include "lib/ipc/ipc.h"
 #include "lib/plan/table.h"
 #include "relayd/smtp/ask.h"
 #include "relayd/smtp/ctl_decision.h"
+#include "relayd/smtp/ctl_json.h"
 #include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
@@ -222,7 +222,7 @@ message_rcpts(struct ctl_call *c)
 		const struct store_rcpt *r = &x->msg->rcpts[x->at++];
 
 		o = ctl_print_recipient(s, x->msg, r);
-		MUST(json_object_set_new(o, "waits_for", json_string(waits_for(s, r))) == 0);
+		set(o, "waits_for", json_string(waits_for(s, r)));
 		ctl_call_line(c, o);
 	}
 	if (x->at < x->msg->nrcpts) {
@@ -253,12 +253,6 @@ on_message(struct ctl_call *c, const struct why *why, struct store_message **msg
 }
 
 /* ---- the table ---- */
-
-static void
-set_text(json_t *o, const char *key, const char *value)
-{
-	MUST(json_object_set_new(o, key, ctl_print_text(value)) == 0);
-}
 
 static void
 table(struct ctl_call *c)

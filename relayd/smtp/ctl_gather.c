@@ -13,6 +13,7 @@
 #include "lib/base/bug.h"
 #include "lib/base/list.h"
 #include "relayd/smtp/ctl_call.h"
+#include "relayd/smtp/ctl_json.h"
 #include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_part.h"
 
@@ -189,7 +190,7 @@ absent(const struct ctl_gather *g)
 
 	for (unsigned i = 0; i < g->n; i++)
 		if (g->slots[i].over && g->slots[i].last == NULL)
-			MUST(json_array_append_new(a, json_integer(i)) == 0);
+			append(a, json_integer(i));
 	if (json_array_size(a) > 0)
 		return a;
 	json_decref(a);
@@ -209,11 +210,11 @@ more_of(const struct ctl_gather *g)
 			ctl_merge_join(g->merge->fields, o, last);
 	}
 	if (g->more && g->next != NULL)
-		MUST(json_object_set_new(o, "next", json_string(g->next)) == 0);
+		set(o, "next", json_string(g->next));
 	if (away != NULL)
-		MUST(json_object_set_new(o, "away", away) == 0);
+		set(o, "away", away);
 	if (away != NULL && g->merge->partial)
-		MUST(json_object_set_new(o, "good", json_false()) == 0);
+		set(o, "good", json_false());
 	return o;
 }
 
@@ -383,8 +384,7 @@ ask_next(struct ctl_gather *g)
 	if (g->at + 1 >= g->n || g->count >= g->max || g->slots[g->at].last == NULL)
 		return 0;
 	g->at++;
-	MUST(json_object_set_new(g->request, "max",
-	    json_integer((json_int_t)(g->max - g->count))) == 0);
+	set(g->request, "max", json_integer((json_int_t)(g->max - g->count)));
 	ask(g, g->at);
 	return 1;
 }
@@ -449,7 +449,7 @@ write_row(struct ctl_gather *g)
 	if (g->merge->partial) {
 		line = absent(g);
 		if (line != NULL)
-			MUST(json_object_set_new(row, "partial", json_true()) == 0);
+			set(row, "partial", json_true());
 		json_decref(line);
 	}
 	write_line(g, row);

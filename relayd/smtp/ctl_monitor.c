@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
+#include "relayd/smtp/ctl_json.h"
 #include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
@@ -82,8 +83,7 @@ print(const char *domain, const struct tally_counts *c)
 	    "safe", tally_safe(c, clock_wall_ms()));
 
 	MUST(o != NULL);
-	MUST(json_object_set_new(o, "last_reason",
-	    c->reason[0] != '\0' ? ctl_print_text(c->reason) : json_null()) == 0);
+	set_known(o, "last_reason", c->reason);
 	ctl_print_set_time(o, "last_refused", c->refused_at);
 	ctl_print_set_time(o, "last_passed", c->passed_at);
 	ctl_print_set_time(o, "first", c->first);
@@ -152,8 +152,7 @@ conclude(const struct ctl_call *c, json_t *row)
 {
 	const struct tally_counts counts = counts_of(row);
 
-	MUST(json_object_set_new(row, "safe",
-	    json_boolean(tally_safe(&counts, clock_wall_ms()))) == 0);
+	set(row, "safe", json_boolean(tally_safe(&counts, clock_wall_ms())));
 }
 
 static int

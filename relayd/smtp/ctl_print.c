@@ -13,6 +13,7 @@
 #include "lib/ipc/ipc.h"
 #include "lib/mail/queue_id.h"
 #include "lib/plan/plan.h"
+#include "relayd/smtp/ctl_json.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/limit.h"
 #include "relayd/smtp/pause.h"
@@ -52,18 +53,6 @@ ctl_print_text(const char *s)
 	j = json_string(escaped);
 	MUST(j != NULL);
 	return j;
-}
-
-static void
-set(json_t *o, const char *key, json_t *value)
-{
-	MUST(json_object_set_new(o, key, value) == 0);
-}
-
-static void
-set_text(json_t *o, const char *key, const char *value)
-{
-	set(o, key, ctl_print_text(value));
 }
 
 void
@@ -214,7 +203,7 @@ set_pause(json_t *o, const struct pause *p)
 		return;
 	ctl_print_set_time(o, "paused_since", p->since);
 	set(o, "paused_by", json_integer(p->uid));
-	set_text(o, "paused_why", p->reason[0] != '\0' ? p->reason : NULL);
+	set_known(o, "paused_why", p->reason);
 }
 
 /* "site": "mx mx.a.example", "site_connections": "3 of 20", "site_rate": "100/1s" */
@@ -279,7 +268,7 @@ ctl_print_plan(const struct plan *p)
 	set_mono(o, "expires", p->expires);
 	set(o, "mx_secure", json_boolean(p->mx_secure));
 	set_text(o, "sts", sts_states[p->sts_state]);
-	set_text(o, "sts_id", p->sts_id[0] != '\0' ? p->sts_id : NULL);
+	set_known(o, "sts_id", p->sts_id);
 	set(o, "port", json_integer(p->port));
 	return o;
 }
@@ -292,7 +281,7 @@ addresses(const struct plan_host *h)
 
 	for (size_t i = 0; i < h->naddresses; i++) {
 		dns_address_print(&h->addresses[i], text, sizeof text);
-		MUST(json_array_append_new(a, json_string(text)) == 0);
+		append(a, json_string(text));
 	}
 	return a;
 }
@@ -309,7 +298,7 @@ ctl_print_target(const struct plan_target *t)
 	set_text(o, "level", plan_level_name(r->level));
 	set_text(o, "proof", plan_proof_name(r->proof));
 	set(o, "tlsa", json_integer((json_int_t)r->want.tlsa.n));
-	set_text(o, "exception", r->exception[0] != '\0' ? r->exception : NULL);
+	set_known(o, "exception", r->exception);
 	set(o, "addresses", addresses(&t->host));
 	ctl_print_set_why(o, &t->why);
 	return o;
@@ -323,7 +312,7 @@ patterns(const struct ipc_cache *c)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < c->npatterns; i++)
-		MUST(json_array_append_new(a, ctl_print_text(c->patterns[i])) == 0);
+		append(a, ctl_print_text(c->patterns[i]));
 	return a;
 }
 
@@ -332,7 +321,7 @@ set_failure(json_t *o, const struct ipc_cache *c)
 {
 	set_text(o, "failure", why_token(c->failure.reason));
 	set_text(o, "failure_why", c->failure.text);
-	set_text(o, "failure_id", c->failed_id[0] != '\0' ? c->failed_id : NULL);
+	set_known(o, "failure_id", c->failed_id);
 	ctl_print_set_time(o, "failure_first", c->failed_first * 1000);
 	ctl_print_set_time(o, "failure_last", c->failed_last * 1000);
 }

@@ -6,10 +6,10 @@
  */
 #include <string.h>
 
-#include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/str.h"
 #include "relayd/smtp/ctl_decision.h"
+#include "relayd/smtp/ctl_json.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/probe.h"
@@ -55,33 +55,21 @@ fini(void *state)
 /* ---- a line per address ---- */
 
 static void
-set(json_t *o, const char *key, json_t *value)
-{
-	MUST(json_object_set_new(o, key, value) == 0);
-}
-
-static void
-set_text(json_t *o, const char *key, const char *value)
-{
-	set(o, key, ctl_print_text(value != NULL && value[0] != '\0' ? value : NULL));
-}
-
-static void
 set_certificate(json_t *o, const struct tls_facts *f)
 {
 	int64_t now = clock_wall_ms();
 
-	set_text(o, "protocol", f->protocol);
-	set_text(o, "cipher", f->cipher);
-	set_text(o, "subject", f->subject);
-	set_text(o, "issuer", f->issuer);
-	set_text(o, "fingerprint", f->fingerprint);
+	set_known(o, "protocol", f->protocol);
+	set_known(o, "cipher", f->cipher);
+	set_known(o, "subject", f->subject);
+	set_known(o, "issuer", f->issuer);
+	set_known(o, "fingerprint", f->fingerprint);
 	ctl_print_set_time(o, "not_after", f->not_after * 1000);
 	if (f->not_after != 0)
 		set(o, "days_left", json_integer((f->not_after - now / 1000) / 86400));
 	set(o, "chain", json_boolean(f->pkix_chain));
 	set(o, "name", json_boolean(f->pkix_name));
-	set_text(o, "matched_name", f->matched_name);
+	set_known(o, "matched_name", f->matched_name);
 	if (f->dane_usable > 0) {
 		set(o, "dane_usable", json_integer(f->dane_usable));
 		set(o, "dane_matched", json_boolean(f->dane_matched));
@@ -101,14 +89,14 @@ print_result(const struct probe_result *r)
 
 	if (r->address != NULL)
 		dns_address_print(r->address, ip, sizeof ip);
-	set(o, "address", ctl_print_text(ip));
-	set_text(o, "host", r->target->host.name);
+	set_text(o, "address", ip);
+	set_known(o, "host", r->target->host.name);
 	set(o, "preference", json_integer(r->target->host.preference));
 	set(o, "port", json_integer(r->target->port));
-	set_text(o, "verdict", probe_verdict_name(r->verdict));
-	set_text(o, "level", plan_level_name(q->level));
-	set_text(o, "proof", plan_proof_name(q->proof));
-	set_text(o, "exception", q->exception);
+	set_known(o, "verdict", probe_verdict_name(r->verdict));
+	set_known(o, "level", plan_level_name(q->level));
+	set_known(o, "proof", plan_proof_name(q->proof));
+	set_known(o, "exception", q->exception);
 	set(o, "in_clear", json_boolean(r->in_clear));
 	ctl_print_set_why(o, &r->why);
 	if (r->facts->encrypted)
@@ -175,11 +163,11 @@ print_sum(const struct state *s)
 	const struct plan *p = &s->decision.route->plan;
 	json_t *o = json_object();
 
-	set_text(o, "probe", s->decision.key.domain);
-	set_text(o, "verdict", verdict(s));
-	set_text(o, "level", s->weakest == PLAN_NO_LEVEL ? NULL : plan_level_name(s->weakest));
+	set_known(o, "probe", s->decision.key.domain);
+	set_known(o, "verdict", verdict(s));
+	set_known(o, "level", s->weakest == PLAN_NO_LEVEL ? NULL : plan_level_name(s->weakest));
 	set(o, "monitor", json_boolean(p->monitor));
-	set_text(o, "origin", p->origin);
+	set_known(o, "origin", p->origin);
 	set(o, "hosts", json_integer((json_int_t)p->ntargets));
 	for (int v = 0; v <= PROBE_UNTRIED; v++)
 		set(o, probe_verdict_name((enum probe_verdict)v), json_integer(s->counts[v]));

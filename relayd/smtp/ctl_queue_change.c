@@ -7,9 +7,9 @@
  */
 #include <string.h>
 
-#include "lib/base/bug.h"
 #include "lib/mail/address.h"
 #include "lib/mail/domain.h"
+#include "relayd/smtp/ctl_json.h"
 #include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/ctl_walk.h"
@@ -52,9 +52,8 @@ print_counts(struct ctl_call *c)
 	    "octets", (json_int_t)h->octets, "refused", (json_int_t)h->refused);
 
 	if (h->refused > 0) {
-		MUST(json_object_set_new(o, "reason",
-		    json_string(why_token(h->refusal.reason))) == 0);
-		MUST(json_object_set_new(o, "why", json_string(h->refusal.text)) == 0);
+		set(o, "reason", json_string(why_token(h->refusal.reason)));
+		set(o, "why", json_string(h->refusal.text));
 	}
 	ctl_call_line(c, o);
 }
