@@ -3,6 +3,7 @@
 #include "lib/store/store.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/bug.h"
 
@@ -70,4 +71,13 @@ store_message_free(struct store_message **mp)
 	free(m->ret);
 	store_body_unref(&m->body);
 	free(m);
+}
+
+int
+store_rcpt_is_first(const struct store_message *m, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (strcmp(m->rcpts[j].dest, m->rcpts[i].dest) == 0)
+			return 0;
+	return 1;
 }

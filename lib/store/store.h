@@ -72,6 +72,8 @@ struct store_message {
 };
 void	store_rcpt_fini(struct store_rcpt *);	/* its strings */
 void	store_message_free(struct store_message **);
+/* Is recipient i the first one of its destination? */
+int	store_rcpt_is_first(const struct store_message *, size_t i);
 
 /* What became of one recipient in one attempt. */
 enum store_fate { STORE_DONE, STORE_RETRY, STORE_HOLD };	/* DONE: delivered, bounced or removed */

@@ -182,6 +182,20 @@ ctl_call_fetch(struct ctl_call *c, uint64_t id, ctl_loaded_fn *fn)
 	c->house->store->ops->fetch(c->house->store, id, on_loaded, e);
 }
 
+struct store_message *
+ctl_call_fetched(struct ctl_call *c, const struct why *why, struct store_message **msgs, size_t n)
+{
+	if (n == 1 && !why_is_set(why))
+		return msgs[0];
+	for (size_t i = 0; i < n; i++)
+		store_message_free(&msgs[i]);
+	if (why_is_set(why))
+		ctl_call_fail(c, why);
+	else
+		ctl_call_end(c, 0, NULL);
+	return NULL;
+}
+
 void
 ctl_call_settle(struct ctl_call *c, const struct store_settlement *s, ctl_settled_fn *fn)
 {

@@ -87,6 +87,9 @@ typedef void ctl_chunk_fn(struct ctl_call *, const struct why *, const char *, s
 
 void	ctl_call_list(struct ctl_call *, uint64_t after, size_t max, ctl_loaded_fn *);
 void	ctl_call_fetch(struct ctl_call *, uint64_t id, ctl_loaded_fn *);
+/* What it brought, where one message is all: the caller's; or NULL, and the call is over. */
+struct store_message *ctl_call_fetched(struct ctl_call *, const struct why *,
+	    struct store_message **, size_t);
 void	ctl_call_settle(struct ctl_call *, const struct store_settlement *, ctl_settled_fn *);
 void	ctl_call_note(struct ctl_call *, const char *key, const char *value, ctl_settled_fn *);
 void	ctl_call_body(struct ctl_call *, uint64_t id, ctl_body_fn *);

@@ -4,7 +4,6 @@
  * message waits, or the table of all decisions. Nothing is remembered for it:
  * the domain is looked up and decided now, as a delivery would do it.
  */
-#include <string.h>
 
 #include "lib/base/map.h"
 #include "lib/base/str.h"
@@ -171,15 +170,6 @@ waits_for(const struct sched *s, const struct store_rcpt *r)
 	return v.asking ? "policy look-up" : "its turn";
 }
 
-static int
-seen_before(const struct store_message *m, size_t i)
-{
-	for (size_t j = 0; j < i; j++)
-		if (strcmp(m->rcpts[j].dest, m->rcpts[i].dest) == 0)
-			return 1;
-	return 0;
-}
-
 static void	message_dest(struct ctl_call *);
 
 static void
@@ -200,7 +190,7 @@ message_dest(struct ctl_call *c)
 	struct explain *x = c->state;
 	const struct store_message *m = x->msg;
 
-	while (x->at < m->nrcpts && seen_before(m, x->at))
+	while (x->at < m->nrcpts && !store_rcpt_is_first(m, x->at))
 		x->at++;
 	if (x->at == m->nrcpts || x->dests++ == DESTS_MAX) {
 		ctl_call_end(c, 1, NULL);
@@ -239,17 +229,10 @@ on_message(struct ctl_call *c, const struct why *why, struct store_message **msg
 {
 	struct explain *x = c->state;
 
-	for (size_t i = 1; i < n; i++)
-		store_message_free(&msgs[i]);
-	x->msg = n > 0 ? msgs[0] : NULL;
-	if (why_is_set(why)) {
-		ctl_call_fail(c, why);
-	} else if (x->msg == NULL) {
-		ctl_call_end(c, 0, NULL);
-	} else {
-		ctl_call_line(c, ctl_print_message(x->msg));
-		go_on(c, message_rcpts);
-	}
+	if ((x->msg = ctl_call_fetched(c, why, msgs, n)) == NULL)
+		return;
+	ctl_call_line(c, ctl_print_message(x->msg));
+	go_on(c, message_rcpts);
 }
 
 /* ---- the table ---- */

@@ -4,12 +4,9 @@
  * recipient, a line per destination that is in the way, and on request the
  * body in base64, so that its octets arrive as they are.
  */
-#include <stdlib.h>
-#include <string.h>
 
 #include <openssl/evp.h>
 
-#include "lib/base/bug.h"
 #include "lib/base/map.h"
 #include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
@@ -55,27 +52,11 @@ on_message(struct ctl_call *c, const struct why *why, struct store_message **msg
 {
 	struct show *s = c->state;
 
-	for (size_t i = 1; i < n; i++)
-		store_message_free(&msgs[i]);
-	s->msg = n > 0 ? msgs[0] : NULL;
-	if (why_is_set(why)) {
-		ctl_call_fail(c, why);
-	} else if (s->msg == NULL) {
-		ctl_call_end(c, 0, NULL);
-	} else {
-		ctl_call_line(c, ctl_print_message(s->msg));
-		s->stage = STAGE_RCPTS;
-		ctl_call_next(c);
-	}
-}
-
-static int
-seen_before(const struct store_message *m, size_t i)
-{
-	for (size_t j = 0; j < i; j++)
-		if (strcmp(m->rcpts[j].dest, m->rcpts[i].dest) == 0)
-			return 1;
-	return 0;
+	if ((s->msg = ctl_call_fetched(c, why, msgs, n)) == NULL)
+		return;
+	ctl_call_line(c, ctl_print_message(s->msg));
+	s->stage = STAGE_RCPTS;
+	ctl_call_next(c);
 }
 
 static void
@@ -93,7 +74,7 @@ show_block(struct ctl_call *c, size_t i)
 	const struct dest *d = map_gets(c->house->sched->dests, m->rcpts[i].dest);
 	enum ctl_state state = ctl_state_of(c->house->sched, &m->rcpts[i]);
 
-	if (d != NULL && (state == CTL_BLOCKED || state == CTL_PAUSED) && !seen_before(m, i))
+	if (d != NULL && (state == CTL_BLOCKED || state == CTL_PAUSED) && store_rcpt_is_first(m, i))
 		ctl_call_line(c, ctl_print_dest(d));
 }
 
