@@ -213,13 +213,6 @@ END_TEST
 
 /* ---- a transaction ---- */
 
-struct trial {
-	const char		*name;
-	enum job_fate		 first, second;
-	enum why_reason		 reason;	/* of the first */
-	int			 goes_on;	/* the connection is ready again */
-	const char		*script[26];
-};
 static const struct trial trials[] = {
 	{ "good", JOB_DELIVERED, JOB_DELIVERED, WHY_NONE, 1,
 	  { ONE_BY_ONE, MR, ">DATA", "354 go", "<text>", "250 2.0.0 ok", "<hang>" } },
@@ -287,19 +280,7 @@ static const struct trial trials[] = {
 
 START_TEST(transactions)
 {
-	const struct trial *t = &trials[_i];
-
-	transfer(t->script, PLAN_VERIFY);
-	expect_silence();
-	ck_assert_int_eq(done, 1);
-	ck_assert_int_eq(untried, 0);
-	ck_assert_msg(results[0].fate == t->first && results[1].fate == t->second, "%s: %d %d: %s",
-	    t->name, results[0].fate, results[1].fate, results[0].why.text);
-	ck_assert_msg(results[0].why.reason == t->reason, "%s: %s", t->name, results[0].why.text);
-	PEER_UNTIL(ended || ready == 2);
-	if (ended != !t->goes_on && ready == 2)
-		PEER_UNTIL(ended);	/* one may be told of a kept connection before its end */
-	ck_assert_msg(ended == !t->goes_on, "%s: %s", t->name, why_ended.text);
+	run_trial(&trials[_i]);
 }
 END_TEST
 

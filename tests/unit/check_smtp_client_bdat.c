@@ -4,13 +4,7 @@
 
 /* ---- one chunk ---- */
 
-static const struct trial {
-	const char		*name;
-	enum job_fate		 first, second;
-	enum why_reason		 reason;	/* of the first */
-	int			 goes_on;	/* the connection is ready again */
-	const char		*script[26];
-} trials[] = {
+static const struct trial trials[] = {
 	{ "good", JOB_DELIVERED, JOB_DELIVERED, WHY_NONE, 1,
 	  { CHUNKED, MR, "<last>", "250 2.0.0 ok", "<hang>" } },
 	{ "good, pipelined", JOB_DELIVERED, JOB_DELIVERED, WHY_NONE, 1,
@@ -71,19 +65,9 @@ START_TEST(transactions)
 {
 	const struct trial *t = &trials[_i];
 
-	transfer(t->script, PLAN_VERIFY);
-	expect_silence();
-	ck_assert_int_eq(done, 1);
-	ck_assert_int_eq(untried, 0);
-	ck_assert_msg(results[0].fate == t->first && results[1].fate == t->second, "%s: %d %d: %s",
-	    t->name, results[0].fate, results[1].fate, results[0].why.text);
+	run_trial(t);
 	ck_assert_int_eq(results[1].put_off, results[1].fate == JOB_OPEN ||
 	    strcmp(t->name, "too many, and cut") == 0);
-	ck_assert_msg(results[0].why.reason == t->reason, "%s: %s", t->name, results[0].why.text);
-	PEER_UNTIL(ended || (ready == 2 && strcmp(*peer.script, "<hang>") == 0));
-	if (ended != !t->goes_on && ready == 2)
-		PEER_UNTIL(ended);	/* one may be told of a kept connection before its end */
-	ck_assert_msg(ended == !t->goes_on, "%s: %s", t->name, why_ended.text);
 }
 END_TEST
 
@@ -107,14 +91,7 @@ static const char *const bad_texts[] = {
 START_TEST(bad_text)
 {
 	dial(SCRIPT(BOTH, "<serve>"), PLAN_VERIFY);
-	PEER_UNTIL(ready);
-	client_give(client, make_job(1, bad_texts[_i]));
-	PEER_UNTIL(ended);
-	ck_assert_int_eq((int)results[0].fate, JOB_DEFERRED);
-	ck_assert_int_eq((int)results[0].why.reason, WHY_CORRUPT);
-	for (int i = 0; i < 20; i++)
-		peer_turn();
-	ck_assert(!peer_saw_hidden("BDAT"));
+	expect_corrupt(make_job(1, bad_texts[_i]), "BDAT");
 }
 END_TEST
 
@@ -185,20 +162,16 @@ START_TEST(chunks)
 	PEER_UNTIL(done);
 	ck_assert_msg(results[0].fate == t->fate && results[0].why.reason == t->reason, "%s: %d %s",
 	    t->name, results[0].fate, results[0].why.text);
-	PEER_UNTIL(ended || ready == 2);
-	if (ended != !t->goes_on && ready == 2)
-		PEER_UNTIL(ended);
-	ck_assert_msg(ended == !t->goes_on, "%s: %s", t->name, why_ended.text);
+	expect_kept(t->name, t->goes_on);
 }
 END_TEST
 
 /* The line ends fall on every place of a block and of a chunk, and all of it arrives. */
 START_TEST(line_ends)
 {
-	struct job *j = make_job(1, "");
-	struct store_body *b = j->msg->body;
 	size_t n = (size_t)(2 << 20) + 4096, from;
 	char *data = must_calloc(1, n), *at;
+	struct buf text;
 
 	memset(data, 'x', n);
 	for (size_t i = (size_t)_i + 1; i < n; i += 3)
@@ -206,20 +179,11 @@ START_TEST(line_ends)
 	memcpy(&data[n - 4], "xx\r\n", 4);
 	if (data[n - 5] == '\r')	/* whose LF is gone */
 		data[n - 5] = 'x';
-	free(b->data);
-	b->data = must_calloc(1, n);
-	memcpy(b->data, data, n);
-	b->size = j->msg->size = n;
-	store->ops->put(store, j->msg, NULL, on_stored, NULL);
-	file = NULL;
-	store->ops->body(store, j->msg->id, on_file, NULL);
-	IO_UNTIL(file != NULL);
-	ck_assert_ptr_null(file->data);
-	store_body_unref(&j->msg->body);
-	j->msg->body = file;
+	buf_init(&text);
+	buf_add(&text, data, n);
 	dial(SCRIPT(BOTH, "<serve>"), PLAN_VERIFY);
 	PEER_UNTIL(ready);
-	client_give(client, j);
+	client_give(client, make_file_job_of(&text));
 	PEER_UNTIL(done);
 	ck_assert_int_eq((int)results[0].fate, JOB_DELIVERED);
 	from = 0;
@@ -238,45 +202,25 @@ START_TEST(line_ends)
 }
 END_TEST
 
-/* Nothing of a text that is cut short may look whole. */
 START_TEST(text_ends_too_early)
 {
 	struct job *j = make_file_job(LINES_PER_CHUNK);
 
 	j->msg->body->size += 64;	/* a second chunk that is not there */
 	dial(SCRIPT(BOTH, "<serve>"), PLAN_VERIFY);
-	PEER_UNTIL(ready);
-	client_give(client, j);
-	PEER_UNTIL(ended);
-	ck_assert_int_eq((int)results[0].fate, JOB_DEFERRED);
-	ck_assert_int_eq((int)results[0].why.reason, WHY_CORRUPT);
-	for (int i = 0; i < 50; i++)
-		peer_turn();
-	ck_assert(!peer_saw_hidden("LAST"));
+	expect_corrupt(j, "LAST");
 }
 END_TEST
 
 START_TEST(bounded_memory)
 {
-	size_t most = 0;
-
 	dial(SCRIPT(BOTH, "<serve>"), PLAN_VERIFY);
 	PEER_UNTIL(ready);
 	client_give(client, make_file_job(4 * LINES_PER_CHUNK));
 	setsockopt(io_stream_fd(client->stream), SOL_SOCKET, SO_SNDBUF, &(int){ 65536 },
 	    sizeof(int));
-	PEER_UNTIL(peer.chunk > 0);
-	peer.deaf = 1;			/* the peer stops reading for a while */
-	for (int i = 0; i < 200; i++) {
-		io_turn(1);
-		if (io_stream_unsent(client->stream) + buf_len(&client->checked) > most)
-			most = io_stream_unsent(client->stream) + buf_len(&client->checked);
-	}
-	ck_assert_uint_gt(most, 100000);
-	ck_assert_uint_lt(most, (256 << 10) + 3 * 65536);
-	peer.deaf = 0;
-	PEER_UNTIL(done);
-	ck_assert_int_eq((int)results[0].fate, JOB_DELIVERED);
+	PEER_UNTIL((peer.deaf = peer.chunk > 0));
+	expect_bounded_memory();
 }
 END_TEST
 

@@ -137,23 +137,20 @@ on_file(void *arg, const struct why *why, struct store_body *b)
 	file = b;
 }
 
-/* A job whose text of that many lines of 64 octets is read by chunks. */
+/* A job whose text, taken from the buffer, is read by chunks. */
 KIT_UNUSED struct job *
-make_file_job(size_t lines)
+make_file_job_of(struct buf *text)
 {
 	struct job *j = make_job(1, "");
-	struct buf b;
 	char *data;
 	size_t n;
 
 	stored = 0;
 	file = NULL;
-	buf_init(&b);
-	for (size_t i = 0; i < lines; i++)
-		buf_addf(&b, ".%061zu\r\n", i);
-	buf_take(&b, &data, &n);
+	buf_take(text, &data, &n);
 	store_body_unref(&j->msg->body);
 	j->msg->body = store_body_new(&data, n);
+	j->msg->size = n;
 	store->ops->put(store, j->msg, NULL, on_stored, NULL);
 	store->ops->body(store, j->msg->id, on_file, NULL);
 	IO_UNTIL(stored && file != NULL);
@@ -161,6 +158,53 @@ make_file_job(size_t lines)
 	store_body_unref(&j->msg->body);
 	j->msg->body = file;
 	return j;
+}
+
+/* So many lines of 64 octets. */
+KIT_UNUSED struct job *
+make_file_job(size_t lines)
+{
+	struct buf b;
+
+	buf_init(&b);
+	for (size_t i = 0; i < lines; i++)
+		buf_addf(&b, ".%061zu\r\n", i);
+	return make_file_job_of(&b);
+}
+
+/* Nothing of a text that is cut short may look whole. */
+KIT_UNUSED void
+expect_corrupt(struct job *j, const char *never)
+{
+	PEER_UNTIL(ready);
+	client_give(client, j);
+	PEER_UNTIL(ended);
+	ck_assert_int_eq((int)results[0].fate, JOB_DEFERRED);
+	ck_assert_int_eq((int)results[0].why.reason, WHY_CORRUPT);
+	for (int i = 0; i < 50; i++)
+		peer_turn();
+	ck_assert(!peer_saw_hidden(never));
+}
+
+/* While the peer does not read for a while; then all of it arrives. */
+KIT_UNUSED void
+expect_bounded_memory(void)
+{
+	size_t most = 0;
+
+	ck_assert(peer.deaf);
+	for (int i = 0; i < 200; i++) {
+		size_t now;
+
+		io_turn(1);
+		now = io_stream_unsent(client->stream) + buf_len(&client->checked);
+		most = now > most ? now : most;
+	}
+	ck_assert_uint_gt(most, 100000);
+	ck_assert_uint_lt(most, (256 << 10) + 3 * 65536);
+	peer.deaf = 0;
+	PEER_UNTIL(done);
+	ck_assert_int_eq((int)results[0].fate, JOB_DELIVERED);
 }
 
 #define TEXT	"Subject: x\r\n\r\n.dot\r\n"
@@ -193,6 +237,39 @@ expect_silence(void)
 
 	for (size_t i = 0; i < LENGTH(never); i++)
 		ck_assert_msg(!peer_saw_clear(never[i]), "%s in clear", never[i]);
+}
+
+/* One message to two recipients. */
+struct trial {
+	const char		*name;
+	enum job_fate		 first, second;
+	enum why_reason		 reason;	/* of the first */
+	int			 goes_on;	/* the connection is ready again */
+	const char		*script[26];
+};
+
+/* All of the script happened, and the connection is kept or not. */
+KIT_UNUSED void
+expect_kept(const char *name, int kept)
+{
+	PEER_UNTIL(ended || (ready == 2 && *peer.script != NULL &&
+	    strcmp(*peer.script, "<hang>") == 0));
+	if (!kept)
+		PEER_UNTIL(ended);	/* one may be told of a kept connection before its end */
+	ck_assert_msg(ended == !kept, "%s: %s", name, why_ended.text);
+}
+
+KIT_UNUSED void
+run_trial(const struct trial *t)
+{
+	transfer(t->script, PLAN_VERIFY);
+	expect_silence();
+	ck_assert_int_eq(done, 1);
+	ck_assert_int_eq(untried, 0);
+	ck_assert_msg(results[0].fate == t->first && results[1].fate == t->second, "%s: %d %d: %s",
+	    t->name, results[0].fate, results[1].fate, results[0].why.text);
+	ck_assert_msg(results[0].why.reason == t->reason, "%s: %s", t->name, results[0].why.text);
+	expect_kept(t->name, t->goes_on);
 }
 
 #define EHLO_TLS	"220 mx", ">EHLO", "250-mx\r\n250-STARTTLS\r\n250 SIZE"
