@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* check_dns_resolver: the resolver and the typed look-ups against a signed internet of our own. */
 #include <check.h>
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +15,14 @@
 #include "lib/dns/tlsa.h"
 #include "lib/dns/txt.h"
 #include "tests/peer/dns_peer.h"
+#include "tests/unit/loop_kit.h"
 
 enum { A = 1, CNAME = 5, MX = 15, TXT = 16, AAAA = 28, TLSA = 52 };
 
 #define DIGEST	"abababababababababababababababababababababababababababababababab"
 
-static struct event_base *base;
 static struct dns_peer *peer;
 static struct dns_resolver *resolver;
-static unsigned answers;		/* callbacks seen */
 static enum dns_status status;
 static struct dns_answer got;
 static struct dns_mx mx;
@@ -100,26 +98,6 @@ teardown(void)
 	dns_resolver_free(&resolver);
 	dns_peer_free(&peer);
 	event_base_free(base);
-}
-
-static void
-on_guard(evutil_socket_t fd, short what, void *arg)
-{
-	event_base_loopbreak(base);
-}
-
-/* Runs the loop until n callbacks came or ms are over. */
-static void
-run(unsigned n, int ms)
-{
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-	struct event *guard = evtimer_new(base, on_guard, NULL);
-
-	evtimer_add(guard, &tv);
-	while (answers < n && event_base_loop(base, EVLOOP_ONCE) == 0 &&
-	    evtimer_pending(guard, NULL))
-		;
-	event_free(guard);
 }
 
 static void

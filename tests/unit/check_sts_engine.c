@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* check_sts_engine: TXT, cache and fetch together, and what holds when parts of it fail. */
 #include <check.h>
-#include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +15,13 @@
 #include "lib/sts/engine.h"
 #include "tests/peer/dns_peer.h"
 #include "tests/peer/https_peer.h"
+#include "tests/unit/loop_kit.h"
 
 #define HOST	"mta-sts.corp.example"
 #define RECORD(id) "_mta-sts.corp.example. 0 TXT \"v=STSv1; id=" id ";\"\n"
 #define ADDRESS	HOST ". A 127.0.0.1\n"
 #define DAY	86400
 
-static struct event_base *base;
 static struct dns_peer *dns;
 static struct https_peer *https;
 static struct dns_range *range;
@@ -33,7 +32,6 @@ static struct sts_engine *engine;
 static const struct dns_address *address;
 static int64_t wait_ms;
 static char db[64];
-static unsigned answers;
 static struct sts_result got;		/* policy.patterns is not valid here */
 static char patterns[256];
 
@@ -135,25 +133,6 @@ teardown(void)
 	unlink(db);
 	str_fmt(path, sizeof path, "%s-wal", db);
 	unlink(path);
-}
-
-static void
-on_guard(evutil_socket_t fd, short what, void *arg)
-{
-	event_base_loopbreak(base);
-}
-
-static void
-run(unsigned n, int ms)
-{
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-	struct event *guard = evtimer_new(base, on_guard, NULL);
-
-	evtimer_add(guard, &tv);
-	while (answers < n && event_base_loop(base, EVLOOP_ONCE) == 0 &&
-	    evtimer_pending(guard, NULL))
-		;
-	event_free(guard);
 }
 
 static void

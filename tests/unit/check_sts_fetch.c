@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* check_sts_fetch: libcurl under our rules against a server that breaks them. */
 #include <check.h>
-#include <event2/event.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,18 +12,17 @@
 #include "lib/sts/fetch.h"
 #include "lib/sts/policy.h"
 #include "tests/peer/https_peer.h"
+#include "tests/unit/loop_kit.h"
 
 #define HOST	"mta-sts.example.com"
 #define BODY	"version: STSv1\nmode: none\nmax_age: 86400\n"
 #define OK	"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 #define FULL	OK "Content-Length: 42\r\n\r\n" BODY "\n"
 
-static struct event_base *base;
 static struct https_peer *peer;
 static struct dns_range *range;
 static struct sts_fetcher *fetcher;
 static struct dns_address loopback;
-static unsigned answers;
 static char body[STS_BODY_MAX + 1];
 static int got_body;
 static struct why why;
@@ -62,25 +60,6 @@ teardown(void)
 	dns_range_free(&range);
 	https_peer_free(&peer);
 	event_base_free(base);
-}
-
-static void
-on_guard(evutil_socket_t fd, short what, void *arg)
-{
-	event_base_loopbreak(base);
-}
-
-static void
-run(unsigned n, int ms)
-{
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-	struct event *guard = evtimer_new(base, on_guard, NULL);
-
-	evtimer_add(guard, &tv);
-	while (answers < n && event_base_loop(base, EVLOOP_ONCE) == 0 &&
-	    evtimer_pending(guard, NULL))
-		;
-	event_free(guard);
 }
 
 static void
