@@ -1,105 +1,38 @@
 /* SPDX-License-Identifier: ISC */
 /* Logging in to a next hop: what is sent to whom, and TLS from the first byte. */
-#include "lib/plan/admit.h"
-#include "relayd/smtp/client_int.h"
-#include "tests/unit/smtp_peer.h"
+#include "tests/unit/smtp_client_kit.h"
 
 #define LOGIN		7
 #define PLAIN64		"AHJlbGF5AHMzY3JldA=="
 #define NAME64		"cmVsYXk="
 #define PASSWORD64	"czNjcmV0"
 
-static struct generation *generation;
-static struct store *store;
-static struct route *route;
-static struct client *client;
-static int ready, ended;
-static struct why why_ended;
-
-static void ev_ready(void *arg, struct client *c) { ready++; }
-static void ev_done(void *arg, struct client *c, struct job *j) { job_free(&j); }
-
 static void
-ev_ended(void *arg, struct client *c, const struct why *why)
-{
-	ended++;
-	why_ended = *why;
-}
-
-static const struct client_events events = {
-	.ready = ev_ready, .done = ev_done, .ended = ev_ended,
-};
-
-static void
-set_up(void)
+set_up_login(void)
 {
 	struct via *v;
 
-	io_base = event_base_new();
-	io_idle_ms = 0;
-	store = store_memory_open(io_base);
-	generation = smtp_generation("hostname = \"relay.example.org\";"
-	    "destinations = ( { domains = [ \"example.com\" ]; } );", 1);
+	set_up_with("hostname = \"relay.example.org\";"
+	    "destinations = ( { domains = [ \"example.com\" ]; } );");
 	v = generation->vias = must_calloc(1, sizeof *v);
 	*v = (struct via){ .username = "relay", .password = "s3cret", .password_len = 6,
 		.plan.login = LOGIN };
-	peer_open();
 }
 
 static void
-tear_down(void)
+log_in(const char *const *script, enum plan_level level, int implicit)
 {
-	client_free(&client);
-	route_unref(&route);
-	peer_close();
-	io_turn(10);		/* a stream that says its last words hears the end */
-	generation_unref(&generation);
-	store->ops->close(&store);
-	event_base_free(io_base);
-}
+	struct route *r = make_route(level);
 
-static void
-make_route(enum plan_level level, int implicit)
-{
-	struct plan_target *t;
-
-	route = route_new();
-	t = route->plan.targets = must_calloc(1, sizeof *t);
-	route->plan.verdict = PLAN_GO;
-	route->plan.ntargets = 1;
-	route->plan.expires = INT64_MAX;
-	t->usable = 1;
-	t->implicit = implicit;
-	str_copy(t->host.name, "mx.example.com", sizeof t->host.name);
-	t->requirement.level = level;
-	t->requirement.login = LOGIN;
-	t->requirement.want.min_version = TLS_V1_2;
-	str_copy(t->requirement.want.sni, t->host.name, DNS_NAME_MAX);
-	str_copy(t->requirement.want.host, t->host.name, DNS_NAME_MAX);
-	if (level <= PLAN_ENCRYPT) {
-		t->requirement.proof = PLAN_BY_EXCEPTION;
-		str_copy(t->requirement.exception, "EX-1", sizeof t->requirement.exception);
-	}
-}
-
-static void
-dial(const char *const *script, enum plan_level level, int implicit)
-{
-	struct client_param p = { .base = io_base, .store = store, .generation = generation,
-	    .address = { AF_INET, { 127, 0, 0, 1 } }, .port = peer.port };
-
-	make_route(level, implicit);
-	p.route = route;
-	peer_begin(script);
-	client = client_new(&p, &events, NULL);
-	ready = ended = 0;
+	r->plan.targets[0].implicit = implicit;
+	r->plan.targets[0].requirement.login = LOGIN;
+	dial_by(script, r);
 	PEER_UNTIL(ready || ended);
 }
 
 #define CLEAR(ehlo)	"220 mx", ">EHLO", ehlo
-#define SECURE(ehlo)	CLEAR("250-mx\r\n250 STARTTLS"), ">STARTTLS", "220 go", "<tls>", ">EHLO", ehlo
 #define PLAIN		"250-mx\r\n250 AUTH PLAIN"
-#define BOTH		"250-mx\r\n250 AUTH LOGIN PLAIN CRAM-MD5"
+#define EITHER		"250-mx\r\n250 AUTH LOGIN PLAIN CRAM-MD5"
 #define ONLY_LOGIN	"250-mx\r\n250 AUTH LOGIN"
 
 static const struct row {
@@ -113,12 +46,12 @@ static const struct row {
 	{ "PLAIN", PLAN_VERIFY, CONF_AUTH_AUTO, WHY_NONE, "AUTH PLAIN " PLAIN64 "\r\n",
 	  { SECURE(PLAIN), ">AUTH PLAIN ", "235 ok", "<serve>" } },
 	{ "PLAIN before LOGIN", PLAN_VERIFY, CONF_AUTH_AUTO, WHY_NONE, "AUTH PLAIN " PLAIN64,
-	  { SECURE(BOTH), ">AUTH PLAIN ", "235 ok", "<serve>" } },
+	  { SECURE(EITHER), ">AUTH PLAIN ", "235 ok", "<serve>" } },
 	{ "LOGIN", PLAN_VERIFY, CONF_AUTH_AUTO, WHY_NONE, NAME64 "\r\n" PASSWORD64 "\r\n",
 	  { SECURE(ONLY_LOGIN), ">AUTH LOGIN", "334 VXNlcm5hbWU6", ">" NAME64, "334 UGFzc3dvcmQ6",
 	    ">" PASSWORD64, "235 ok", "<serve>" } },
 	{ "LOGIN as told", PLAN_VERIFY, CONF_AUTH_LOGIN, WHY_NONE, PASSWORD64 "\r\n",
-	  { SECURE(BOTH), ">AUTH LOGIN", "334 ", ">" NAME64, "334 ", ">", "235 ok", "<serve>" } },
+	  { SECURE(EITHER), ">AUTH LOGIN", "334 ", ">" NAME64, "334 ", ">", "235 ok", "<serve>" } },
 	{ "535", PLAN_VERIFY, CONF_AUTH_AUTO, WHY_AUTH_FAILED, PLAIN64,
 	  { SECURE(PLAIN), ">AUTH", "535 5.7.8 no s3cret", "<hang>" } },
 	{ "454", PLAN_VERIFY, CONF_AUTH_AUTO, WHY_AUTH_FAILED, PLAIN64,
@@ -152,9 +85,9 @@ static const struct row {
 	  { CLEAR("250-mx\r\n250 STARTTLS"), ">STARTTLS", "220 go", "<tls!>", ">EHLO", PLAIN,
 	    "<hang>" } },
 	{ "exception plaintext", PLAN_PLAINTEXT, CONF_AUTH_AUTO, WHY_AUTH_FAILED, NULL,
-	  { CLEAR(BOTH), "<hang>" } },
+	  { CLEAR(EITHER), "<hang>" } },
 	{ "no STARTTLS", PLAN_VERIFY, CONF_AUTH_AUTO, WHY_STARTTLS_NOT_SUPPORTED, NULL,
-	  { CLEAR(BOTH), ">STARTTLS", "502 no", "<hang>" } },
+	  { CLEAR(EITHER), ">STARTTLS", "502 no", "<hang>" } },
 };
 
 START_TEST(logins)
@@ -162,7 +95,7 @@ START_TEST(logins)
 	const struct row *r = &rows[_i];
 
 	generation->vias[0].auth = r->auth;
-	dial(r->script, r->level, 0);
+	log_in(r->script, r->level, 0);
 	ck_assert_int_eq(ready, r->reason == WHY_NONE);
 	ck_assert_msg(ready || why_ended.reason == r->reason, "%s: %s %s", r->name,
 	    why_token(why_ended.reason), why_ended.text);
@@ -187,8 +120,8 @@ START_TEST(long_password)
 	    "and-more-and-more-and-more-and-more-and-more-and-more-and-more-and-more-and-more";
 	generation->vias[0].password = password;
 	generation->vias[0].password_len = sizeof password;
-	dial((const char *const[]){ SECURE(PLAIN), ">AUTH PLAIN", "334 ", ">AGEtbmFtZS", "235 ok",
-	    "<serve>", NULL }, PLAN_VERIFY, 0);
+	log_in(SCRIPT(SECURE(PLAIN), ">AUTH PLAIN", "334 ", ">AGEtbmFtZS", "235 ok", "<serve>"),
+	    PLAN_VERIFY, 0);
 	ck_assert_int_eq(ready, 1);
 	ck_assert(peer_saw_hidden("AUTH PLAIN\r\n"));
 }
@@ -196,20 +129,9 @@ END_TEST
 
 START_TEST(once_a_connection)
 {
-	struct store_message *m = must_calloc(1, sizeof *m);
-	char *data = must_strdup("Subject: x\r\n\r\n");
-
-	dial((const char *const[]){ SECURE(PLAIN), ">AUTH PLAIN ", "235 ok", "<serve>", NULL },
-	    PLAN_VERIFY, 0);
-	m->sender = must_strdup("from@corp.example");
-	m->size = strlen(data);
-	m->body = store_body_new(&data, m->size);
-	m->nrcpts = 1;
-	m->rcpts = must_calloc(1, sizeof *m->rcpts);
-	m->rcpts[0].address = must_strdup("a@example.com");
-	m->rcpts[0].dest = must_strdup("example.com");
+	log_in(SCRIPT(SECURE(PLAIN), ">AUTH PLAIN ", "235 ok", "<serve>"), PLAN_VERIFY, 0);
 	buf_clear(&peer.hidden);
-	client_give(client, job_new(m));
+	client_give(client, make_job(1, TEXT));
 	PEER_UNTIL(ready == 2);
 	ck_assert(peer_saw_hidden("MAIL FROM:<from@corp.example>"));
 	ck_assert(!peer_saw_hidden("AUTH"));
@@ -219,8 +141,8 @@ END_TEST
 /* RFC 8314: no byte in clear, one EHLO. */
 START_TEST(implicit)
 {
-	dial((const char *const[]){ "<tls>", "220 mx", ">EHLO", PLAIN, ">AUTH PLAIN ", "235 ok",
-	    "<serve>", NULL }, PLAN_VERIFY, 1);
+	log_in(SCRIPT("<tls>", "220 mx", ">EHLO", PLAIN, ">AUTH PLAIN ", "235 ok", "<serve>"),
+	    PLAN_VERIFY, 1);
 	ck_assert_int_eq(ready, 1);
 	ck_assert_uint_eq(buf_len(&peer.clear), 0);
 	ck_assert(!peer_saw_hidden("STARTTLS"));
@@ -240,7 +162,7 @@ static const struct {
 
 START_TEST(implicit_failure)
 {
-	dial(implicit_failures[_i].script, PLAN_VERIFY, 1);
+	log_in(implicit_failures[_i].script, PLAN_VERIFY, 1);
 	ck_assert_msg(ended && why_ended.reason == implicit_failures[_i].reason, "%s",
 	    why_ended.text);
 	ck_assert(!peer_saw_clear("EHLO") && !peer_saw_clear("AUTH") && !peer_saw_hidden("AUTH"));
@@ -269,7 +191,7 @@ main(void)
 	smtp_quiet();
 	tcase_set_timeout(tc, 30);
 	tcase_add_unchecked_fixture(tc, smtp_certificates, smtp_certificates_free);
-	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_checked_fixture(tc, set_up_login, tear_down);
 	tcase_add_loop_test(tc, logins, 0, (int)LENGTH(rows));
 	tcase_add_test(tc, long_password);
 	tcase_add_test(tc, once_a_connection);

@@ -57,7 +57,7 @@ make_route(enum plan_level level)
 	t->requirement.want.min_version = TLS_V1_2;
 	str_copy(t->requirement.want.sni, t->host.name, DNS_NAME_MAX);
 	str_copy(t->requirement.want.host, t->host.name, DNS_NAME_MAX);
-	if (level == PLAN_PLAINTEXT) {
+	if (level <= PLAN_ENCRYPT) {
 		t->requirement.proof = PLAN_BY_EXCEPTION;
 		str_copy(t->requirement.exception, "EX-1", sizeof t->requirement.exception);
 	}
@@ -65,14 +65,16 @@ make_route(enum plan_level level)
 }
 
 KIT_UNUSED void
-set_up(void)
+set_up_with(const char *conf)
 {
 	io_base = event_base_new();
 	io_idle_ms = 0;
 	store = store_memory_open(io_base);
-	generation = smtp_generation("hostname = \"relay.example.org\";", 1);
+	generation = smtp_generation(conf, 1);
 	peer_open();
 }
+
+KIT_UNUSED void set_up(void) { set_up_with("hostname = \"relay.example.org\";"); }
 
 KIT_UNUSED void
 drop_client(void)
@@ -95,17 +97,24 @@ tear_down(void)
 	event_base_free(io_base);
 }
 
+/* The route is taken. */
 KIT_UNUSED void
-dial(const char *const *script, enum plan_level level)
+dial_by(const char *const *script, struct route *by)
 {
 	struct client_param p = { .base = io_base, .store = store, .generation = generation,
-	    .address = { AF_INET, { 127, 0, 0, 1 } }, .port = peer.port };
+	    .address = { AF_INET, { 127, 0, 0, 1 } }, .port = peer.port, .route = by };
 
 	drop_client();
-	route = p.route = make_route(level);
+	route = by;
 	peer_begin(script);
 	client = client_new(&p, &events, NULL);
 	ck_assert(ready == 0 && ended == 0);
+}
+
+KIT_UNUSED void
+dial(const char *const *script, enum plan_level level)
+{
+	dial_by(script, make_route(level));
 }
 
 KIT_UNUSED struct job *
