@@ -61,6 +61,12 @@ must_strdup(const char *s)
 }
 
 char *
+must_strdup_null(const char *s)
+{
+	return s == NULL ? NULL : must_strdup(s);
+}
+
+char *
 must_strndup(const char *s, size_t n)
 {
 	char *p = strndup(s, n);

@@ -30,6 +30,7 @@ _Noreturn void	fatal(int code, const char *fmt, ...)
 void	*must_calloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
 void	*must_realloc(void *, size_t n, size_t size) __attribute__((returns_nonnull));
 char	*must_strdup(const char *) __attribute__((malloc, returns_nonnull));
+char	*must_strdup_null(const char *);	/* NULL stays NULL */
 char	*must_strndup(const char *, size_t) __attribute__((malloc, returns_nonnull));
 
 #endif

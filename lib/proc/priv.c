@@ -163,7 +163,7 @@ proc_priv_clear_env(const char *const *keep)
 		const char *value = getenv(keep[n]);
 
 		MUST(n < LENGTH(values));
-		values[n] = value == NULL ? NULL : must_strdup(value);
+		values[n] = must_strdup_null(value);
 	}
 	clearenv();
 	for (size_t i = 0; i < n; i++) {

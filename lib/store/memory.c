@@ -96,53 +96,6 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* ---- copies ---- */
-
-static char *
-dup_or_null(const char *s)
-{
-	return s == NULL ? NULL : must_strdup(s);
-}
-
-void
-memory_rcpt_copy(struct store_rcpt *to, const struct store_rcpt *from)
-{
-	*to = *from;
-	to->address = dup_or_null(from->address);
-	to->dest = dup_or_null(from->dest);
-	to->orcpt = dup_or_null(from->orcpt);
-	to->notify = dup_or_null(from->notify);
-	to->last = dup_or_null(from->last);
-	to->reason = dup_or_null(from->reason);
-}
-
-struct store_message *
-memory_envelope_copy(const struct store_message *from)
-{
-	struct store_message *m = must_calloc(1, sizeof *m);
-
-	*m = *from;
-	m->sender = dup_or_null(from->sender);
-	m->client = dup_or_null(from->client);
-	m->client_name = dup_or_null(from->client_name);
-	m->envid = dup_or_null(from->envid);
-	m->ret = dup_or_null(from->ret);
-	m->body = NULL;
-	m->rcpts = must_calloc(from->nrcpts + 1, sizeof *m->rcpts);
-	m->nrcpts = 0;
-	return m;
-}
-
-struct store_message *
-memory_message_copy(const struct store_message *from)
-{
-	struct store_message *m = memory_envelope_copy(from);
-
-	for (m->nrcpts = 0; m->nrcpts < from->nrcpts; m->nrcpts++)
-		memory_rcpt_copy(&m->rcpts[m->nrcpts], &from->rcpts[m->nrcpts]);
-	return m;
-}
-
 /* ---- the queue ---- */
 
 size_t
@@ -172,7 +125,7 @@ keep(struct memory_store *s, struct store_message *m, struct store_body *body)
 
 	for (size_t i = 0; i < m->nrcpts; i++)
 		m->rcpts[i].id = s->next_rcpt++;
-	copy = memory_message_copy(m);
+	copy = store_message_copy(m);
 	copy->body = body;
 	copy->size = body->size;
 	if (s->n == s->cap) {
@@ -252,9 +205,9 @@ rcpt_settle(struct store_message *m, const struct store_settle_rcpt *f)
 		r->tries = f->tries;
 		r->warned = f->warned;
 		free(r->last);
-		r->last = dup_or_null(f->last);
+		r->last = must_strdup_null(f->last);
 		free(r->reason);
-		r->reason = dup_or_null(f->reason);
+		r->reason = must_strdup_null(f->reason);
 		return 0;
 	}
 	return 0;

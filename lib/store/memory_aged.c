@@ -76,11 +76,11 @@ add_row(struct answer *a, const struct row *row)
 		if (a->messages[i]->id == row->m->id)
 			m = a->messages[i];
 	if (m == NULL) {
-		m = memory_envelope_copy(row->m);
+		m = store_envelope_copy(row->m, row->m->nrcpts);
 		a->messages = must_realloc(a->messages, a->n + 1, sizeof(struct store_message *));
 		a->messages[a->n++] = m;
 	}
-	memory_rcpt_copy(&m->rcpts[m->nrcpts++], row->r);
+	store_rcpt_copy(&m->rcpts[m->nrcpts++], row->r);
 }
 
 void

@@ -68,9 +68,6 @@ memory_self(struct store *st)
 struct answer	*memory_answer(struct memory_store *, enum answer_kind, void *arg);
 size_t		 memory_position(const struct memory_store *, uint64_t id);
 struct store_message *memory_find(const struct memory_store *, uint64_t id);
-struct store_message *memory_envelope_copy(const struct store_message *);	/* room for all rcpts */
-struct store_message *memory_message_copy(const struct store_message *);
-void		 memory_rcpt_copy(struct store_rcpt *, const struct store_rcpt *);
 struct store_body *memory_file_body(const struct store_message *);
 
 void	memory_load(struct store *, const char *dest, int64_t due, size_t max, const int64_t *skip,

@@ -117,10 +117,10 @@ add_pick(struct answer *a, const struct pick *p)
 		if (a->messages[i]->id == p->m->id)
 			m = a->messages[i];
 	if (m == NULL) {
-		m = memory_envelope_copy(p->m);
+		m = store_envelope_copy(p->m, p->m->nrcpts);
 		add(a, m);
 	}
-	memory_rcpt_copy(&m->rcpts[m->nrcpts++], p->r);
+	store_rcpt_copy(&m->rcpts[m->nrcpts++], p->r);
 	qsort(m->rcpts, m->nrcpts, sizeof *m->rcpts, compare_rcpts);
 }
 
@@ -154,7 +154,7 @@ memory_fetch(struct store *st, uint64_t message, store_load_fn *loaded, void *ar
 
 	a->loaded = loaded;
 	if (m != NULL)
-		add(a, memory_message_copy(m));
+		add(a, store_message_copy(m));
 }
 
 void
@@ -168,7 +168,7 @@ memory_list(struct store *st, uint64_t after, size_t max, store_load_fn *loaded,
 	if (i < s->n && s->messages[i]->id == after)
 		i++;
 	for (; i < s->n && a->n < max; i++)
-		add(a, memory_message_copy(s->messages[i]));
+		add(a, store_message_copy(s->messages[i]));
 	a->number = i < s->n;
 }
 

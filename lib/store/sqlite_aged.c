@@ -220,7 +220,7 @@ store_aged(struct store *st, const char *dest, int64_t due, size_t max,
 	struct store_op *op = store_op_new(s, OP_AGED, arg);
 
 	MUST(s->magic == SQLITE_STORE_MAGIC);
-	op->u.load.dest = dest != NULL ? must_strdup(dest) : NULL;
+	op->u.load.dest = must_strdup_null(dest);
 	op->u.load.due = due;
 	op->u.load.max = max;
 	op->u.load.from = *from;

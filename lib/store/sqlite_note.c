@@ -113,7 +113,7 @@ store_note_put(struct store *st, const char *key, const char *value, store_done_
 	MUST(*key != '\0' && strlen(key) <= STORE_NOTE_KEY_MAX);
 	MUST(value == NULL || strlen(value) <= STORE_NOTE_MAX);
 	op->u.note.key = must_strdup(key);
-	op->u.note.value = value != NULL ? must_strdup(value) : NULL;
+	op->u.note.value = must_strdup_null(value);
 	op->u.note.done = done;
 	store_op_submit(s, op);
 }

@@ -217,7 +217,7 @@ store_wake(struct store *st, const char *dest, const char *const *reasons, size_
 	struct sqlite_store *s = (struct sqlite_store *)(void *)st;
 	struct store_op *op = store_op_new(s, OP_WAKE, arg);
 
-	op->u.wake.dest = dest != NULL ? must_strdup(dest) : NULL;
+	op->u.wake.dest = must_strdup_null(dest);
 	copy_reasons(op, reasons, n);
 	op->u.wake.now = now;
 	op->u.wake.done = done;

@@ -54,6 +54,45 @@ store_rcpt_fini(struct store_rcpt *r)
 }
 
 void
+store_rcpt_copy(struct store_rcpt *to, const struct store_rcpt *from)
+{
+	*to = *from;
+	to->address = must_strdup_null(from->address);
+	to->dest = must_strdup_null(from->dest);
+	to->orcpt = must_strdup_null(from->orcpt);
+	to->notify = must_strdup_null(from->notify);
+	to->last = must_strdup_null(from->last);
+	to->reason = must_strdup_null(from->reason);
+}
+
+struct store_message *
+store_envelope_copy(const struct store_message *from, size_t nrcpts)
+{
+	struct store_message *m = must_calloc(1, sizeof *m);
+
+	*m = *from;
+	m->sender = must_strdup_null(from->sender);
+	m->client = must_strdup_null(from->client);
+	m->client_name = must_strdup_null(from->client_name);
+	m->envid = must_strdup_null(from->envid);
+	m->ret = must_strdup_null(from->ret);
+	m->body = NULL;
+	m->rcpts = must_calloc(nrcpts, sizeof *m->rcpts);
+	m->nrcpts = 0;
+	return m;
+}
+
+struct store_message *
+store_message_copy(const struct store_message *from)
+{
+	struct store_message *m = store_envelope_copy(from, from->nrcpts);
+
+	for (; m->nrcpts < from->nrcpts; m->nrcpts++)
+		store_rcpt_copy(&m->rcpts[m->nrcpts], &from->rcpts[m->nrcpts]);
+	return m;
+}
+
+void
 store_message_free(struct store_message **mp)
 {
 	struct store_message *m = *mp;

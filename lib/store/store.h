@@ -71,7 +71,11 @@ struct store_message {
 	size_t			 nrcpts;
 };
 void	store_rcpt_fini(struct store_rcpt *);	/* its strings */
+void	store_rcpt_copy(struct store_rcpt *, const struct store_rcpt *);
 void	store_message_free(struct store_message **);
+/* A copy without body and recipients, with room for so many. */
+struct store_message *store_envelope_copy(const struct store_message *, size_t nrcpts);
+struct store_message *store_message_copy(const struct store_message *);	/* without body */
 /* Is recipient i the first one of its destination? */
 int	store_rcpt_is_first(const struct store_message *, size_t i);
 

@@ -9,30 +9,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/str.h"
 
-static char *
-dup_or_null(const char *s)
-{
-	return s == NULL ? NULL : must_strdup(s);
-}
-
-/* The same message with an empty recipient list; the body is shared. */
-static struct store_message *
-clone_envelope(const struct store_message *m, size_t nrcpts)
-{
-	struct store_message *c = must_calloc(1, sizeof *c);
-
-	*c = *m;
-	c->sender = must_strdup(m->sender);
-	c->client = dup_or_null(m->client);
-	c->client_name = dup_or_null(m->client_name);
-	c->envid = dup_or_null(m->envid);
-	c->ret = dup_or_null(m->ret);
-	c->body = m->body != NULL ? store_body_ref(m->body) : NULL;
-	c->rcpts = must_calloc(nrcpts, sizeof *c->rcpts);
-	c->nrcpts = 0;
-	return c;
-}
-
 struct store_message *
 job_take_out(struct store_message *m, int (*wanted)(const struct store_rcpt *, const void *),
     const void *arg)
@@ -44,7 +20,8 @@ job_take_out(struct store_message *m, int (*wanted)(const struct store_rcpt *, c
 		n += wanted(&m->rcpts[i], arg) ? 1 : 0;
 	if (n == 0)
 		return NULL;
-	part = clone_envelope(m, n);
+	part = store_envelope_copy(m, n);
+	part->body = m->body != NULL ? store_body_ref(m->body) : NULL;
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		if (wanted(&m->rcpts[i], arg))
 			part->rcpts[part->nrcpts++] = m->rcpts[i];

@@ -154,34 +154,20 @@ settle(struct hand *h, struct store_message *copy)
 	free(rows);
 }
 
-static char *
-dup_or_null(const char *s)
-{
-	return s == NULL ? NULL : must_strdup(s);
-}
-
 /* The same message for one other recipient. Its age counts on. */
 static struct store_message *
 make_copy(const struct hand *h, struct store_body *body)
 {
 	const struct store_message *m = h->job->msg;
-	struct store_message *c = must_calloc(1, sizeof *c);
+	struct store_message *c = store_envelope_copy(m, 1);
 
-	*c = *m;
 	c->id = h->new_id;
-	c->sender = must_strdup(m->sender);
-	c->client = dup_or_null(m->client);
-	c->client_name = dup_or_null(m->client_name);
-	c->envid = dup_or_null(m->envid);
-	c->ret = dup_or_null(m->ret);
 	c->body = body;
-	c->size = m->size;
 	c->nrcpts = 1;
-	c->rcpts = must_calloc(1, sizeof *c->rcpts);
 	c->rcpts[0].address = must_strdup(h->to);
 	c->rcpts[0].dest = must_strdup(h->to_dest);
-	c->rcpts[0].orcpt = dup_or_null(m->rcpts[0].orcpt);
-	c->rcpts[0].notify = dup_or_null(m->rcpts[0].notify);
+	c->rcpts[0].orcpt = must_strdup_null(m->rcpts[0].orcpt);
+	c->rcpts[0].notify = must_strdup_null(m->rcpts[0].notify);
 	c->rcpts[0].warned = m->rcpts[0].warned;	/* told is told */
 	c->rcpts[0].due = clock_queue_ms();
 	return c;
