@@ -2,7 +2,6 @@
 /* answer: our replies to SMTP clients. */
 #include "lib/mail/answer.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,15 +11,23 @@
 int
 mail_answer_set(struct mail_answer *answer, int code, const char *dsn, const char *fmt, ...)
 {
-	char text[512];
 	va_list ap;
+
+	va_start(ap, fmt);
+	mail_answer_setv(answer, code, dsn, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int
+mail_answer_setv(struct mail_answer *answer, int code, const char *dsn, const char *fmt, va_list ap)
+{
+	char text[512];
 
 	if (answer == NULL)
 		return -1;
-	va_start(ap, fmt);
 	if (vsnprintf(text, sizeof text, fmt, ap) < 0)
 		text[0] = '\0';
-	va_end(ap);
 	answer->code = code;
 	str_copy(answer->dsn, dsn, sizeof answer->dsn);
 	str_escape_to(answer->text, sizeof answer->text, text, strlen(text));

@@ -6,6 +6,8 @@
 #ifndef MAIL_ANSWER_H
 #define MAIL_ANSWER_H
 
+#include <stdarg.h>
+
 struct buf;
 
 struct mail_answer {
@@ -20,6 +22,8 @@ struct mail_answer {
  */
 int	mail_answer_set(struct mail_answer *, int code, const char *dsn, const char *fmt, ...)
 	    __attribute__((format(printf, 4, 5)));
+int	mail_answer_setv(struct mail_answer *, int code, const char *dsn, const char *fmt, va_list)
+	    __attribute__((format(printf, 4, 0)));
 /* Appends "553 5.1.7 text" and CRLF. */
 void	mail_answer_print(struct buf *, const struct mail_answer *);
 

@@ -40,13 +40,11 @@ void
 server_reply(struct server *s, int code, const char *dsn, const char *fmt, ...)
 {
 	struct mail_answer a;
-	char text[256];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	mail_answer_setv(&a, code, dsn, fmt, ap);
 	va_end(ap);
-	mail_answer_set(&a, code, dsn, "%s", text);
 	server_answer(s, &a);
 }
 
@@ -65,13 +63,11 @@ void
 server_close(struct server *s, int code, const char *dsn, const char *fmt, ...)
 {
 	struct mail_answer a;
-	char text[256];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	mail_answer_setv(&a, code, dsn, fmt, ap);
 	va_end(ap);
-	mail_answer_set(&a, code, dsn, "%s", text);
 	server_answer(s, &a);
 	log_msg(code == 221 ? LOG_LVL_DEBUG : LOG_LVL_INFO, "%s: session ended: %d %s", s->text,
 	    code, a.text);
