@@ -14,6 +14,15 @@ size_t	str_cat(char *to, const char *from, size_t cap);
 int	str_fmt(char *to, size_t cap, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
 
+/* ASCII only, whatever the locale. */
+static inline int
+str_is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static inline int str_is_blank(char c) { return c == ' ' || c == '\t'; }
+
 void	str_lower(char *);			/* ASCII only, in place */
 int	str_eq_nocase(const char *, const char *);	/* ASCII only; 1 if equal */
 int	str_starts_nocase(const char *s, const char *prefix);

@@ -5,13 +5,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "lib/base/str.h"
+
 #define LABEL_MAX	63
 
 static int
 is_name_byte(unsigned char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	    c == '-' || c == '_';
+	return str_is_alnum((char)c) || c == '-' || c == '_';
 }
 
 static char

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/str.h"
 #include "lib/ipc/ipc_int.h"
 
 /* ---- the question ---- */
@@ -57,8 +58,7 @@ get_id(struct buf_reader *r, char to[33])
 	if (buf_get_str(r, to, 33) == -1)
 		return;
 	for (const char *p = to; *p != '\0'; p++)
-		if (!((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
-		    (*p >= 'A' && *p <= 'Z')))
+		if (!str_is_alnum(*p))
 			r->failed = 1;
 }
 

@@ -7,20 +7,15 @@
 #include <strings.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/str.h"
 #include "lib/mail/utf8.h"
 
 #define LITERAL_MAX	64	/* octets between the brackets, more is no address */
 
 static int
-is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static int
 is_atext(char c)
 {
-	return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+	return str_is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
 /* Octets of a non-ASCII character at s; 0 if it is none, or a C1 control. */
@@ -129,7 +124,7 @@ label(const char *s, size_t n, int *utf8)
 	int wide = 0;
 
 	while (i < n && s[i] != '.') {
-		if (is_alnum(s[i]) || s[i] == '-' || s[i] == '_')
+		if (str_is_alnum(s[i]) || s[i] == '-' || s[i] == '_')
 			step = 1;
 		else if ((step = wide_char(s + i, n - i)) > 0)
 			wide = 1;

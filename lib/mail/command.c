@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "lib/base/list.h"
+#include "lib/base/str.h"
 #include "lib/mail/command_int.h"
 
 typedef int parse_fn(struct mail_command_rest, struct mail_command *, struct mail_answer *);
@@ -69,7 +70,7 @@ mail_command_skip_blanks(struct mail_command_rest *r)
 {
 	size_t n = 0;
 
-	while (n < r->n && mail_command_is_blank(r->p[n]))
+	while (n < r->n && str_is_blank(r->p[n]))
 		n++;
 	mail_command_skip(r, n);
 	return n;
@@ -152,14 +153,14 @@ take_verb(struct mail_command_rest *r)
 {
 	size_t len = 0;
 
-	while (len < r->n && !mail_command_is_blank(r->p[len]))
+	while (len < r->n && !str_is_blank(r->p[len]))
 		len++;
 	for (enum mail_verb v = MAIL_VERB_EHLO; v < MAIL_VERB_FOREIGN; v++) {
 		if (strlen(verbs[v].name) != len || strncasecmp(r->p, verbs[v].name, len) != 0)
 			continue;
 		mail_command_skip(r, len);
 		mail_command_skip_blanks(r);
-		while (r->n > 0 && mail_command_is_blank(r->p[r->n - 1]))
+		while (r->n > 0 && str_is_blank(r->p[r->n - 1]))
 			r->n--;
 		return v;
 	}

@@ -11,12 +11,6 @@ struct mail_command_rest {
 	size_t		 n;
 };
 
-static inline int
-mail_command_is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static inline void
 mail_command_skip(struct mail_command_rest *r, size_t n)
 {

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/base/str.h"
+
 static int
 syntax_error(const struct mail_command *cmd, struct mail_answer *answer)
 {
@@ -59,7 +61,7 @@ take_bare(struct mail_command_rest *r, struct mail_command_rest *inside)
 {
 	size_t len = 0;
 
-	while (len < r->n && !mail_command_is_blank(r->p[len]))
+	while (len < r->n && !str_is_blank(r->p[len]))
 		len++;
 	if (len == 0)
 		return -1;
@@ -140,7 +142,7 @@ mail_command_parse_path(struct mail_command_rest r, struct mail_command *cmd,
 		if (take_bare(&r, &inside) == -1)
 			return syntax_error(cmd, answer);
 	}
-	if (r.n > 0 && !mail_command_is_blank(r.p[0]))
+	if (r.n > 0 && !str_is_blank(r.p[0]))
 		return syntax_error(cmd, answer);
 	if (set_path(inside, cmd, answer) == -1)
 		return -1;

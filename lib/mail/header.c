@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "lib/base/list.h"
+#include "lib/base/str.h"
 #include "lib/mail/answer.h"
 
 #define OWN_MAX	3	/* HARDENING I14 */
@@ -22,12 +23,6 @@ static const struct {
 	{ "MIME-Version", offsetof(struct mail_header, mime_version) },
 };
 
-static int
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /*
  * Octets of the field name at the start of a line, 0 if the line is no field.
  * RFC 5322 s2.2; s4.5.8 allows blanks before the colon.
@@ -39,7 +34,7 @@ field_name(const char *line, size_t n)
 
 	while (len < n && line[len] > 32 && line[len] < 127 && line[len] != ':')
 		len++;
-	for (colon = len; colon < n && is_blank(line[colon]); colon++)
+	for (colon = len; colon < n && str_is_blank(line[colon]); colon++)
 		continue;
 	return colon < n && line[colon] == ':' ? len : 0;
 }
@@ -63,7 +58,7 @@ field_end(const char *p, const char *end, int whole)
 		if ((len = line_len(p, end)) == 0)
 			return whole ? end : NULL;
 		p += len;
-	} while (p < end && is_blank(*p));
+	} while (p < end && str_is_blank(*p));
 	/* What follows is not known: the next line may still belong to it. */
 	return p == end && !whole ? NULL : p;
 }
@@ -71,11 +66,11 @@ field_end(const char *p, const char *end, int whole)
 static int
 is_no(const char *value, size_t n)
 {
-	while (n > 0 && (is_blank(*value) || *value == '\r' || *value == '\n')) {
+	while (n > 0 && (str_is_blank(*value) || *value == '\r' || *value == '\n')) {
 		value++;
 		n--;
 	}
-	while (n > 0 && (is_blank(value[n - 1]) || value[n - 1] == '\r' || value[n - 1] == '\n'))
+	while (n > 0 && (str_is_blank(value[n - 1]) || value[n - 1] == '\r' || value[n - 1] == '\n'))
 		n--;
 	return n == 2 && strncasecmp(value, "No", 2) == 0;
 }
@@ -192,7 +187,7 @@ message_id(const char *p, const char *end, size_t *len)
 {
 	const char *id;
 
-	while (p < end && (is_blank(*p) || *p == '\r' || *p == '\n'))
+	while (p < end && (str_is_blank(*p) || *p == '\r' || *p == '\n'))
 		p++;
 	if (p == end || *p != '<')
 		return NULL;

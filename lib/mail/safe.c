@@ -11,8 +11,7 @@
 static int
 is_name_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	    (c != '\0' && strchr(".-_:[]", c) != NULL);
+	return str_is_alnum(c) || (c != '\0' && strchr(".-_:[]", c) != NULL);
 }
 
 void

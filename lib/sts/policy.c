@@ -39,26 +39,14 @@ sts_mode_name(enum sts_mode mode)
 }
 
 static int
-is_wsp(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static int
-is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static int
 key_ok(const char *s, size_t n)
 {
 	size_t i;
 
-	if (n == 0 || n > KEY_MAX || !is_alnum(s[0]))
+	if (n == 0 || n > KEY_MAX || !str_is_alnum(s[0]))
 		return 0;
 	for (i = 1; i < n; i++)
-		if (!is_alnum(s[i]) && s[i] != '_' && s[i] != '-' && s[i] != '.')
+		if (!str_is_alnum(s[i]) && s[i] != '_' && s[i] != '-' && s[i] != '.')
 			return 0;
 	return 1;
 }
@@ -226,15 +214,15 @@ split(struct parser *ps, const char *s, size_t n, struct pair *kv, struct why *w
 		return bad(ps, why, "no \":\"");
 	kv->key = s;
 	kv->nkey = (size_t)(colon - s);
-	while (kv->nkey > 0 && is_wsp(s[kv->nkey - 1]))
+	while (kv->nkey > 0 && str_is_blank(s[kv->nkey - 1]))
 		kv->nkey--;
 	kv->value = colon + 1;
 	kv->nvalue = n - (size_t)(colon + 1 - s);
-	while (kv->nvalue > 0 && is_wsp(kv->value[0])) {
+	while (kv->nvalue > 0 && str_is_blank(kv->value[0])) {
 		kv->value++;
 		kv->nvalue--;
 	}
-	while (kv->nvalue > 0 && is_wsp(kv->value[kv->nvalue - 1]))
+	while (kv->nvalue > 0 && str_is_blank(kv->value[kv->nvalue - 1]))
 		kv->nvalue--;
 	if (!key_ok(kv->key, kv->nkey))
 		return bad(ps, why, "not a field name");
@@ -249,7 +237,7 @@ parse_line(struct parser *ps, const char *s, size_t n, struct why *why)
 	struct pair kv;
 	size_t i;
 
-	for (i = 0; i < n && is_wsp(s[i]); i++)
+	for (i = 0; i < n && str_is_blank(s[i]); i++)
 		;
 	if (i == n)
 		return 0;	/* beyond the ABNF: blank lines are harmless, and seen */

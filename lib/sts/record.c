@@ -4,20 +4,10 @@
 
 #include <string.h>
 
+#include "lib/base/str.h"
+
 #define VERSION		"v=STSv1;"
 #define NAME_MAX_LEN	32
-
-static int
-is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static int
-is_wsp(char c)
-{
-	return c == ' ' || c == '\t';
-}
 
 /* RFC 8461 s3.1 sts-ext-name: a letter or digit, then those and "_-.", 32 at most. */
 static int
@@ -25,10 +15,10 @@ name_ok(const char *s, size_t n)
 {
 	size_t i;
 
-	if (n == 0 || n > NAME_MAX_LEN || !is_alnum(s[0]))
+	if (n == 0 || n > NAME_MAX_LEN || !str_is_alnum(s[0]))
 		return 0;
 	for (i = 1; i < n; i++)
-		if (!is_alnum(s[i]) && strchr("_-.", s[i]) == NULL)
+		if (!str_is_alnum(s[i]) && strchr("_-.", s[i]) == NULL)
 			return 0;
 	return memchr(s, '\0', n) == NULL;
 }
@@ -51,7 +41,7 @@ id_ok(const char *s, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (!is_alnum(s[i]))
+		if (!str_is_alnum(s[i]))
 			return 0;
 	return n > 0 && n < STS_ID_MAX;
 }
@@ -89,9 +79,9 @@ fields(const char *s, size_t len, char id[STS_ID_MAX], struct why *why)
 		if (stop == NULL)
 			stop = end;
 		next = stop < end ? stop + 1 : end;
-		while (s < stop && is_wsp(*s))
+		while (s < stop && str_is_blank(*s))
 			s++;
-		while (stop > s && is_wsp(stop[-1]))
+		while (stop > s && str_is_blank(stop[-1]))
 			stop--;
 		if (stop > s && field(s, (size_t)(stop - s), id, why) == -1)
 			return -1;
