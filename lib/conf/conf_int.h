@@ -115,9 +115,6 @@ enum conf_type {
 #define ARRAY(name, kind, ctype, words)		CONF_T_##name,
 #define CHOICE(name, words)			CONF_T_##name,
 #include "lib/conf/conf_types.def"
-#undef SCALAR
-#undef ARRAY
-#undef CHOICE
 	CONF_T__COUNT
 };
 
@@ -181,9 +178,6 @@ const char		 *conf_word_nearest(const struct conf_word *, const char *);
 	int conf_parse_##name(char *, void *, char *, size_t);
 #define CHOICE(name, words)			extern const struct conf_word conf_words_##name[];
 #include "lib/conf/conf_types.def"
-#undef SCALAR
-#undef ARRAY
-#undef CHOICE
 
 /* Says that text (escaped) "is not WANTED"; -1. */
 int	conf_say_not(char *say, size_t cap, const char *text, const char *wanted);

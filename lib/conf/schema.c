@@ -9,8 +9,6 @@
 #include "lib/base/str.h"
 
 const struct conf_option conf_options[] = {
-#define GROUP(path, help)
-#define LIST(path, entry, reload, help)
 #define OPT(p, t, d, lo, hi, r, h)						\
 	{ .path = #p, .key = #p, .type = CONF_T_##t, .def = d, .min = lo, .max = hi,	\
 	  .reload = CONF_##r, .help = h, .offset = offsetof(struct conf, p) },
@@ -18,38 +16,20 @@ const struct conf_option conf_options[] = {
 	{ .path = #l "." #k, .list = #l, .key = #k, .type = CONF_T_##t, .def = d,	\
 	  .min = lo, .max = hi, .reload = CONF_##r, .help = h, .offset = offsetof(s, k) },
 #include "lib/conf/conf_schema.def"
-#undef GROUP
-#undef LIST
-#undef OPT
-#undef ENTRY
 };
 const size_t conf_noptions = LENGTH(conf_options);
 
 const struct conf_list conf_lists[] = {
-#define GROUP(p, h)
 #define LIST(p, s, r, h)							\
 	{ .path = #p, .offset = offsetof(struct conf, p), .size = sizeof(s),	\
 	  .reload = CONF_##r, .help = h },
-#define OPT(p, t, d, lo, hi, r, h)
-#define ENTRY(l, s, k, t, d, lo, hi, r, h)
 #include "lib/conf/conf_schema.def"
-#undef GROUP
-#undef LIST
-#undef OPT
-#undef ENTRY
 };
 const size_t conf_nlists = LENGTH(conf_lists);
 
 static const char *const groups[] = {
 #define GROUP(p, h)	#p,
-#define LIST(p, s, r, h)
-#define OPT(p, t, d, lo, hi, r, h)
-#define ENTRY(l, s, k, t, d, lo, hi, r, h)
 #include "lib/conf/conf_schema.def"
-#undef GROUP
-#undef LIST
-#undef OPT
-#undef ENTRY
 };
 
 #define IS_STRING(c)	_Generic((c *)0, const char **: 1, default: 0)
@@ -65,23 +45,13 @@ const struct conf_type_info conf_types[CONF_T__COUNT] = {
 	[CONF_T_##n] = { .words = w, .kind = CONF_KIND_STRING, .size = sizeof(int),	\
 	  .choices = conf_words_##n },
 #include "lib/conf/conf_types.def"
-#undef SCALAR
-#undef ARRAY
-#undef CHOICE
 };
 
 _Static_assert(sizeof(enum conf_level) == sizeof(int), "choices are stored as int");
-#define GROUP(p, h)
 #define LIST(p, s, r, h)							\
 	_Static_assert(offsetof(s, origin) == 0 &&				\
 	    sizeof ((s *)NULL)->origin == CONF_ORIGIN_SHORT, #s " begins with its origin");
-#define OPT(p, t, d, lo, hi, r, h)
-#define ENTRY(l, s, k, t, d, lo, hi, r, h)
 #include "lib/conf/conf_schema.def"
-#undef GROUP
-#undef LIST
-#undef OPT
-#undef ENTRY
 
 const struct conf_option *
 conf_schema_option(const char *path)
