@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -245,14 +246,19 @@ static int
 body_open(const char *dir, uint64_t message, struct why *why)
 {
 	char path[PATH_CAP];
+	struct stat st;
 	int fd;
 
 	store_spool_path(path, sizeof path, dir, message);
-	fd = store_io()->open(path, O_RDONLY, 0);
+	fd = store_io()->open(path, O_RDONLY | O_NONBLOCK, 0);
 	if (fd == -1)
-		return why_set(why, errno == ENOENT ? WHY_CORRUPT : WHY_LOCAL_STORAGE,
-		    "body file %016" PRIx64 ": %s", message, strerror(errno));
-	return fd;
+		return why_set(why, errno == ENOENT || errno == ELOOP ? WHY_CORRUPT :
+		    WHY_LOCAL_STORAGE, "body file %016" PRIx64 ": %s", message, strerror(errno));
+	/* A pipe that somebody put there would keep the one thread for ever. */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	(void)store_io()->close(fd);
+	return why_set(why, WHY_CORRUPT, "body file %016" PRIx64 " is not a file", message);
 }
 
 /* As much as there is up to n; -1 and errno. */
