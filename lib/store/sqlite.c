@@ -64,6 +64,7 @@ prepare_dir(struct sqlite_store *s, const struct store_param *p, struct why *why
 	    store_space_fs_allowed(p->directory, p->allow_filesystem, why) == -1 ||
 	    take_lock(s, p->directory, why) == -1 || make_dir(s->spool_dir, why) == -1)
 		return -1;
+	store_place_warn(p->directory, s->spool_dir);
 	store_sweep_arrivals(s->spool_dir);
 	if (p->min_free_bytes > 0)
 		(void)store_space_reserve_make(p->directory, p->min_free_bytes);

@@ -97,14 +97,44 @@ recover(struct sqlite_store *s)
 	return rc;
 }
 
+/*
+ * What has no name any more goes on as long as the process does: mail goes
+ * out of it, none comes in. If that is the WAL alone, all of it is moved into
+ * queue.db, and another one is made.
+ */
+static void
+look_after_files(struct sqlite_store *s)
+{
+	struct why why = { 0 }, ignored = { 0 };
+	enum store_place place = store_place_look(&s->db, &why);
+	int was = s->displaced;
+
+	if (place == PLACE_WAL_GONE &&
+	    store_db_checkpoint(&s->db, 0, &ignored) == RUN_DONE && s->db.wal_good == 0) {
+		store_thread_report(s, "queue: %s", why.text);
+		(void)recover(s);
+		place = PLACE_OK;
+	}
+	s->displaced = place != PLACE_OK;
+	if (s->displaced)
+		atomic_store(&s->broken, WHY_LOCAL_STORAGE);
+	if (s->displaced && !was)
+		store_thread_report(s, "queue: %s: nothing new is taken in until it is back; put it"
+		    " back, or restart relayd when the queue is empty", why.text);
+	if (was && !s->displaced && s->db.conn != NULL) {
+		atomic_store(&s->broken, WHY_NONE);
+		store_thread_report(s, "queue: queue.db is back in its place");
+	}
+}
+
 int
 store_batch_have_db(struct sqlite_store *s)
 {
-	if (s->db.conn != NULL)
-		return 1;
-	if (clock_mono_ms() - s->recovered_at < STORE_RECOVER_MS)
+	if (s->db.conn == NULL && (clock_mono_ms() - s->recovered_at < STORE_RECOVER_MS ||
+	    recover(s) == -1))
 		return 0;
-	return recover(s) == 0;
+	look_after_files(s);
+	return s->db.conn != NULL;
 }
 
 static void

@@ -16,7 +16,6 @@
 #include "lib/store/sqlite_schema.h"
 
 #define WAL_HEADER	32
-#define WAL_FRAME	(24 + STORE_PAGE_SIZE)
 
 static const char *const statements[SQL__COUNT] = {
 #define SQL(id, text)	[SQL_##id] = (text),
@@ -252,7 +251,8 @@ open_connection(struct store_db *db, struct why *why)
 static int
 open_all(struct store_db *db, struct why *why)
 {
-	if (create_file(db, why) == -1 || open_connection(db, why) == -1)
+	if (store_place_whole(db, why) == -1 || create_file(db, why) == -1 ||
+	    open_connection(db, why) == -1)
 		return -1;
 	/* Start from a WAL that is done with: then what comes into it are our commits. Its
 	 * blocks stay, which is room for removals on a full disk. */
@@ -262,7 +262,9 @@ open_all(struct store_db *db, struct why *why)
 	if (store_schema_next_rcpt(db->conn, &db->next_rcpt, why) == -1)
 		return -1;
 	db->rcpt_limit = db->next_rcpt;
-	return prepare_all(db, why);
+	if (prepare_all(db, why) == -1)
+		return -1;
+	return store_place_note(db, number(db, SQL_PAGES) * STORE_PAGE_SIZE, why);
 }
 
 int
@@ -300,7 +302,7 @@ cut_wal(struct store_db *db, struct why *why)
 	static const char nothing[WAL_HEADER];
 	const struct store_io *io = store_io();
 	char path[STORE_PATH_MAX + 8];
-	off_t keep = db->wal_good == 0 ? 0 : WAL_HEADER + db->wal_good * WAL_FRAME;
+	off_t keep = db->wal_good == 0 ? 0 : WAL_HEADER + db->wal_good * STORE_WAL_FRAME;
 	struct stat st;
 	int fd, rc = -1;
 
@@ -343,7 +345,7 @@ store_db_recover(struct store_db *db, int (*busy)(void *), void *arg, struct why
 	int64_t next = db->next_rcpt;
 
 	drop(db);
-	if (cut_wal(db, why) == 0 && open_all(db, why) == 0 &&
+	if (store_place_here(db, why) == 0 && cut_wal(db, why) == 0 && open_all(db, why) == 0 &&
 	    quick_check(db, busy, arg, why) == 0) {
 		/* Ids in memory, of loaded recipients, must not come back for others. */
 		if (db->next_rcpt < next)

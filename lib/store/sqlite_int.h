@@ -15,12 +15,14 @@
 #include "lib/base/list.h"
 #include "lib/store/row.h"
 #include "lib/store/spool.h"
+#include "lib/store/sqlite_schema.h"
 #include "lib/store/store.h"
 
 #define SQLITE_STORE_MAGIC	0x53514c53u
 #define STORE_PATH_MAX		4096
 #define STORE_RESERVE_BYTES	(4 << 20)	/* E3 */
 #define STORE_CLAIM_BYTES	(1 << 20)	/* queue.db grows by this */
+#define STORE_WAL_FRAME		(24 + STORE_PAGE_SIZE)
 
 /* ---- the database (sqlite_db.c): store thread only ---- */
 
@@ -29,6 +31,10 @@ enum store_sql {
 #include "lib/store/sqlite_sql.def"
 #undef SQL
 	SQL__COUNT
+};
+
+struct store_file_id {
+	uint64_t	 dev, ino;
 };
 
 struct store_db {
@@ -42,6 +48,8 @@ struct store_db {
 	int64_t		 next_rcpt;		/* ids given out so far, ... */
 	int64_t		 rcpt_limit;		/* ... and reserved durably */
 	int64_t		 claimed;		/* bytes that queue.db occupies for sure */
+	int64_t		 least;			/* the same, of when it was opened */
+	struct store_file_id id, wal_id;	/* of what is open */
 	unsigned long	 commits;
 };
 
@@ -68,6 +76,17 @@ enum store_run	 store_db_run(struct store_db *, enum store_sql, struct why *, in
 void		 store_db_cells(sqlite3_stmt *, struct row_cell *, int n);
 void		 store_db_bind_text(sqlite3_stmt *, int at, const char *);	/* borrowed; NULL fine */
 int64_t		 store_db_free_bytes(struct store_db *);
+
+/* sqlite_place.c */
+enum store_place { PLACE_OK, PLACE_WAL_GONE, PLACE_LOST };
+int		 store_place_note(struct store_db *, int64_t least, struct why *);
+/* Has what is open its name still, and its length? WAL_GONE: only the WAL has not. */
+enum store_place store_place_look(const struct store_db *, struct why *);
+int		 store_place_here(const struct store_db *, struct why *);	/* -1: there is no file */
+/* Before it is opened: -1 if SQLite would throw something away. */
+int		 store_place_whole(const struct store_db *, struct why *);
+/* Says on the loop what is missing in a directory that is about to be opened. */
+void		 store_place_warn(const char *dir, const char *spool);
 
 /* ---- ops ---- */
 
@@ -216,6 +235,7 @@ struct sqlite_store {
 	int64_t			 recovered_at, swept_at, measured_at, full_at;	/* mono ms */
 	int			 reserve_given;
 	int			 low;		/* space is short: checkpoint after each batch */
+	int			 displaced;	/* what is open has no name: nothing new goes into it */
 	unsigned		 recoveries;	/* failed in a row */
 };
 

@@ -181,6 +181,10 @@ store_run_put(struct sqlite_store *s, struct store_op *op)
 
 	if (storable(m, &op->why) == -1)
 		return RUN_DONE;
+	if (s->displaced) {
+		(void)why_set(&op->why, WHY_LOCAL_STORAGE, "queue.db is not in its place");
+		return RUN_DONE;
+	}
 	if ((op->u.put.spool != NULL || m->body->size > STORE_INLINE_MAX) &&
 	    (r = is_known(s, m->id, &existing, &op->why)) != RUN_DONE)
 		return r;

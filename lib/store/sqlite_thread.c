@@ -105,7 +105,7 @@ idle(struct sqlite_store *s)
 static int
 idle_ms(const struct sqlite_store *s)
 {
-	if (s->db.conn == NULL)
+	if (s->db.conn == NULL || s->displaced)
 		return STORE_RECOVER_MS;
 	return s->db.wal_good > WAL_FRAMES_IDLE ? IDLE_MS : TICK_MS;
 }
