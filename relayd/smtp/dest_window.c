@@ -342,12 +342,28 @@ waits_for(const struct dest *d, struct why *why)
 		*why = d->why;
 }
 
+/* When the first of its recipients has waited long enough. */
+static int64_t
+end_of(const struct dest *d, const struct store_message *m, const struct why *why, int64_t now)
+{
+	int64_t end = INT64_MAX;
+
+	for (size_t i = 0; i < m->nrcpts; i++) {
+		int64_t most = generation_max_age(d->s->generation, d->key.domain, why,
+		    m->rcpts[i].reason, now - m->created, NULL);
+
+		if (m->created + most < end)
+			end = m->created + most;
+	}
+	return end;
+}
+
 /* Must something happen to this one though it is not tried? When will it have to? */
 static int
 is_overdue(struct dest *d, const struct store_message *m, const struct why *why, int64_t now)
 {
 	int64_t told = notice_delay_first(d->s->generation->conf, m, why);
-	int64_t end = m->created + generation_max_age(d->s->generation, d->key.domain, why);
+	int64_t end = end_of(d, m, why, now);
 
 	if (end < told)
 		told = end;
@@ -368,7 +384,8 @@ dest_window_remind(struct dest *d, const struct job *j)
 		if (j->results[i].fate != JOB_DEFERRED)
 			continue;
 		at = notice_delay_after(d->s->generation->conf, j->msg->created, why, now);
-		end = j->msg->created + generation_max_age(d->s->generation, d->key.domain, why);
+		end = j->msg->created + generation_max_age(d->s->generation, d->key.domain, why,
+		    j->msg->rcpts[i].reason, now - j->msg->created, NULL);
 		if (end < at)
 			at = end;
 		if (at < d->sweep_at)
@@ -386,7 +403,7 @@ settle_waiting(struct dest *d, struct store_message *m, const struct why *why, i
 	sched_jobs_add(d->s, j, 1);
 	keep_out(d, j);
 	job_settle_open(j, JOB_DEFERRED, why, NULL);
-	if (now - m->created < generation_max_age(d->s->generation, d->key.domain, why))
+	if (now < end_of(d, m, why, now))
 		for (size_t i = 0; i < m->nrcpts; i++)
 			delivlog_waiting(j, i, d->name, why);
 	dest_settle(d, j, NULL);

@@ -297,14 +297,26 @@ generation_retry(const struct generation *g, const char *domain)
 	return d != NULL ? &d->retry : &g->conf->queue.retry;
 }
 
+/* A token out of a row may be none of ours. */
+static int
+is_security(enum why_reason reason)
+{
+	return reason < WHY__COUNT && why_tlsrpt(reason)[0] != '\0';
+}
+
 int64_t
-generation_max_age(const struct generation *g, const char *domain, const struct why *why)
+generation_max_age(const struct generation *g, const char *domain, const struct why *why,
+    const char *before, int64_t age, int *kept)
 {
 	const struct conf_destination *d = conf_destination_of(g->conf, domain);
-	int64_t age = d != NULL ? d->max_age : g->conf->queue.max_age;
+	int64_t most = d != NULL ? d->max_age : g->conf->queue.max_age;
 	int64_t tls = d != NULL ? d->max_age_tls : g->conf->queue.max_age_tls;
+	int outlived = age >= most && before != NULL && is_security(why_reason_of(before)) &&
+	    !is_security(why->reason);
 
+	if (kept != NULL)
+		*kept = outlived;
 	/* What a pause keeps may have waited for TLS before. */
-	return (why_tlsrpt(why->reason)[0] != '\0' || why->reason == WHY_PAUSED) && tls > age ?
-	    tls : age;
+	return (is_security(why->reason) || outlived || why->reason == WHY_PAUSED) && tls > most ?
+	    tls : most;
 }

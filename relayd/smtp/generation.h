@@ -67,9 +67,12 @@ unsigned	generation_share(const struct generation *, int number);
 const struct conf_durations *generation_retry(const struct generation *, const char *domain);
 /*
  * How long mail to this domain may wait that waits for this reason, ms. What transport
- * security holds back lives longer (RULES P10): somebody else has to act.
+ * security holds back lives longer (RULES P10): somebody else has to act. One that lived so long
+ * for it (before: the token of its last reason, NULL if none; now of this age) is not ended by
+ * a failure of another kind; then *kept (may be NULL) is 1, and its reason stays what it was.
  */
-int64_t	generation_max_age(const struct generation *, const char *domain, const struct why *);
+int64_t	generation_max_age(const struct generation *, const char *domain, const struct why *,
+	    const char *before, int64_t age, int *kept);
 
 /*
  * What the configuration says about mail under this key now: the rule for

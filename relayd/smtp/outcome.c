@@ -107,8 +107,12 @@ retry_rcpt(struct pending *p, size_t i)
 	struct store_settle_rcpt *row = &p->rows[i];
 	size_t step = row->tries > 0 ? row->tries - 1 : 0;
 	int64_t now = clock_queue_ms(), wait, at;
-	int64_t end = m->created + generation_max_age(p->generation, p->domain, why);
+	int kept;
+	int64_t end = m->created + generation_max_age(p->generation, p->domain, why,
+	    m->rcpts[i].reason, now - m->created, &kept);
 
+	if (kept)
+		row->reason = m->rcpts[i].reason;
 	wait = retry->v[step < retry->n ? step : retry->n - 1];
 	if (why->reason == WHY_GREYLISTED && p->job->results[i].wait > 0)
 		wait = after_greylist(p->job->results[i].wait, retry->v[0]);
@@ -196,7 +200,8 @@ decide_rcpt(struct pending *p, size_t i, const struct delivlog_attempt *a)
 		} else if (r->why.reason == WHY_CORRUPT) {
 			status = DELIVLOG_HELD;
 			(void)hold_rcpt(p, i, 1);
-		} else if (age >= generation_max_age(p->generation, p->domain, &r->why)) {
+		} else if (age >= generation_max_age(p->generation, p->domain, &r->why,
+		    rcpt->reason, age, NULL)) {
 			status = DELIVLOG_EXPIRED;
 			fail_rcpt(p, i, MAIL_DSN_EXPIRED, why_dsn(WHY_EXPIRED));
 		} else {
