@@ -49,7 +49,8 @@ store_db_error(struct store_db *db, int rc, struct why *why, const char *doing)
 		(void)why_set(why, WHY_LOCAL_STORAGE, "queue.db: %s: %s", doing, text);
 		return RUN_DAMAGED;
 	default:
-		(void)why_set(why, WHY_LOCAL_STORAGE, "queue.db: %s: %s (%d)", doing, text, rc);
+		(void)why_set(why, db->conn != NULL && store_schema_over_quota(db->conn) ?
+		    WHY_LOCAL_SPACE : WHY_LOCAL_STORAGE, "queue.db: %s: %s (%d)", doing, text, rc);
 		return RUN_BROKEN;
 	}
 }

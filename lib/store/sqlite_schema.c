@@ -85,26 +85,37 @@ _Static_assert(STORE_SCHEMA_VERSION == 3, "as in the text above");
 _Static_assert(LENGTH(migrations) == STORE_SCHEMA_VERSION - 1, "a step from every version");
 
 static int
-unread(sqlite3_file *f)
+last_errno(sqlite3 *conn, int which)
 {
+	sqlite3_file *f = NULL;
 	int e = 0;
 
+	(void)sqlite3_file_control(conn, "main", which, &f);
 	if (f == NULL || f->pMethods == NULL ||
 	    f->pMethods->xFileControl(f, SQLITE_FCNTL_LAST_ERRNO, &e) != SQLITE_OK)
 		return 0;
+	return e;
+}
+
+static int
+unread(int e)
+{
 	return e == EIO || e == ENXIO || e == ERANGE ? e : 0;	/* as in SQLite's unixRead */
 }
 
 int
 store_schema_unread(sqlite3 *conn)
 {
-	sqlite3_file *db = NULL, *wal = NULL;
-	int e;
+	int e = unread(last_errno(conn, SQLITE_FCNTL_FILE_POINTER));
 
-	(void)sqlite3_file_control(conn, "main", SQLITE_FCNTL_FILE_POINTER, &db);
-	(void)sqlite3_file_control(conn, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
-	e = unread(db);
-	return e != 0 ? e : unread(wal);
+	return e != 0 ? e : unread(last_errno(conn, SQLITE_FCNTL_JOURNAL_POINTER));
+}
+
+int
+store_schema_over_quota(sqlite3 *conn)
+{
+	return last_errno(conn, SQLITE_FCNTL_FILE_POINTER) == EDQUOT ||
+	    last_errno(conn, SQLITE_FCNTL_JOURNAL_POINTER) == EDQUOT;
 }
 
 static int
@@ -115,7 +126,8 @@ fail(sqlite3 *conn, struct why *why, const char *doing)
 	if (e != 0)
 		return why_set(why, WHY_LOCAL_STORAGE, "queue.db: %s: %s", doing, strerror(e));
 	return why_set(why, rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? WHY_CORRUPT :
-	    rc == SQLITE_FULL ? WHY_LOCAL_SPACE : WHY_LOCAL_STORAGE, "queue.db: %s: %s", doing,
+	    rc == SQLITE_FULL || store_schema_over_quota(conn) ? WHY_LOCAL_SPACE :
+	    WHY_LOCAL_STORAGE, "queue.db: %s: %s", doing,
 	    sqlite3_errmsg(conn));
 }
 

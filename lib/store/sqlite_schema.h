@@ -23,5 +23,8 @@ int	store_schema_next_rcpt(sqlite3 *, int64_t *, struct why *);
  * read that failed since this connection was opened, if it was of that kind; 0 if none was.
  */
 int	store_schema_unread(sqlite3 *);
+/* 1: what failed was a write beyond a quota, which SQLite calls an I/O error (of ENOSPC it says
+ * SQLITE_FULL). */
+int	store_schema_over_quota(sqlite3 *);
 
 #endif
