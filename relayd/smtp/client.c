@@ -396,6 +396,7 @@ const struct plan *client_plan(const struct client *c) { return &c->route->plan;
 const struct route *client_route(const struct client *c) { return c->route; }
 const struct plan_requirement *client_terms(const struct client *c) { return c->terms; }
 unsigned client_sent(const struct client *c) { return c->sent; }
+unsigned client_declined(const struct client *c) { return c->sent == 0 ? c->declined : 0; }
 int client_offers_dsn(const struct client *c) { return c->ehlo.dsn; }
 int client_spoke(const struct client *c) { return c->spoke; }
 int client_full(const struct client *c) { return c->full; }

@@ -76,6 +76,9 @@ const struct plan_requirement	*client_terms(const struct client *);	/* what appl
 const struct why		*client_refused(const struct client *);	/* monitor mode, else NULL */
 uint64_t			 client_key(const struct client *);	/* plan_requirement_key */
 unsigned			 client_sent(const struct client *);	/* messages so far */
+/* Recipients that were put off for the state of this server, while it took nothing at all: another
+ * host may be better off. 0 once it has taken a message. */
+unsigned			 client_declined(const struct client *);
 /* ms from the start of the connection to ready (the c of delays=). */
 int64_t				 client_setup_ms(const struct client *);
 /* 1: a connection attempt reached an SMTP server that spoke (for back-off). */

@@ -76,6 +76,7 @@ struct client {
 	struct client_read		*reading;	/* on its way, NULL if none */
 	int				 finished;	/* the job is settled, report it */
 	unsigned			 begun, sent;	/* messages begun, and taken by the server */
+	unsigned			 declined;	/* recipients that the server, as it is now, put off */
 };
 
 /* client_fsm.c */

@@ -112,11 +112,24 @@ reason_of(const struct mail_reply *reply, int rcpt, int64_t *wait)
 	return reply->code >= 500 ? WHY_REMOTE_REJECTED : WHY_REMOTE_DEFERRED;
 }
 
+/* Put off for what the server is like now; a greylist and a full mailbox are no better elsewhere. */
+static int
+is_declined(const struct client *c, const struct mail_reply *reply, enum why_reason reason)
+{
+	if (reply->code / 100 != 4 || reason == WHY_GREYLISTED)
+		return 0;
+	if (reply->dsn[0] == '\0')
+		return c->state != CLIENT_RCPT || reply->code != 450;	/* RFC 5321 s4.2.3 */
+	return strncmp(reply->dsn, "4.1.", 4) != 0 && strncmp(reply->dsn, "4.2.", 4) != 0;
+}
+
 static void
-judge(const struct client *c, struct job_result *r, const struct mail_reply *reply)
+judge(struct client *c, struct job_result *r, const struct mail_reply *reply)
 {
 	int permanent = reply->code >= 500;
 	enum why_reason reason = reason_of(reply, c->state == CLIENT_RCPT, &r->wait);
+
+	c->declined += is_declined(c, reply, reason) != 0;
 
 	r->fate = permanent ? JOB_FAILED : JOB_DEFERRED;
 	r->remote = 1;

@@ -170,7 +170,10 @@ on_done(void *arg, struct client *c, struct job *job)
 	d->events->done(d->arg, d, job);
 }
 
-/* A host that admits and then carries nothing must not keep the ones behind it from a try. */
+/*
+ * A host that admits and then carries nothing, because the connection breaks or because it puts
+ * off whatever it is offered, must not keep the ones behind it from a try.
+ */
 static void
 go_on_behind(struct deliver *d, const struct why *why)
 {
@@ -186,7 +189,7 @@ on_ended(void *arg, struct client *c, const struct why *why)
 
 	if (d->was_ready) {
 		d->why = *why;
-		if (why_is_set(why) && client_sent(c) == 0)
+		if ((why_is_set(why) && client_sent(c) == 0) || client_declined(c) > 0)
 			go_on_behind(d, why);
 		d->events->ended(d->arg, d, &d->why, 1);
 		return;

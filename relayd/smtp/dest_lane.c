@@ -14,6 +14,7 @@
 #define PERMIT_MS	100	/* other messages hold the last uses of an exception */
 #define SLICE_MS	300	/* others wait for a connection: time for it to change hands */
 #define AWAY_MAX	2	/* times that a message is put back uncharged for a busy server */
+#define DECLINED_MAX	3	/* recipients that a host puts off before another host's turn */
 #define PATIENCE_MS	50	/* a message that waited so long deserves a connection of its own */
 
 enum lane_state { LANE_WALKING, LANE_IDLE, LANE_FETCHING, LANE_BUSY, LANE_ENDING };
@@ -322,6 +323,13 @@ turned_away(struct lane *l, struct job *j)
 	}
 }
 
+/* RFC 5321 s5.1: fail-over is of use where there is somewhere to go. */
+static int
+has_other_host(const struct dest *d)
+{
+	return d->route != NULL && d->route->plan.ntargets > 1;
+}
+
 static void
 on_lane_done(void *arg, struct deliver *deliver, struct job *j)
 {
@@ -334,6 +342,9 @@ on_lane_done(void *arg, struct deliver *deliver, struct job *j)
 		dest_run(d);
 		return;
 	}
+	if (has_other_host(d) && deliver_client(deliver) != NULL &&
+	    client_declined(deliver_client(deliver)) >= DECLINED_MAX)
+		l->spent = 1;
 	if (any_delivered(j))
 		queue_backoff_success(&d->backoff);
 	else
