@@ -11,18 +11,34 @@
 #include "lib/base/str.h"
 #include "lib/mail/command.h"
 #include "lib/mail/refusal.h"
+#include "lib/mail/safe.h"
 #include "lib/plan/admit.h"
 #include "relayd/smtp/client_int.h"
 #include "relayd/smtp/flight.h"
 
 /* ---- what the server cannot take ---- */
 
+/*
+ * RFC 6531 s3.2 keeps addresses and headers that are not ASCII, at any level of the message, from
+ * a server without SMTPUTF8. Where all is ASCII nothing is lost with it, though it was asked for.
+ */
+static int
+needs_utf8(const struct store_message *m)
+{
+	if (!m->utf8 || m->eightbit || mail_safe_is_wide(m->sender))
+		return m->utf8;
+	for (size_t i = 0; i < m->nrcpts; i++)
+		if (mail_safe_is_wide(m->rcpts[i].address))
+			return 1;
+	return 0;
+}
+
 static int
 acceptable(const struct client *c, struct why *why)
 {
 	const struct store_message *m = c->job->msg;
 
-	if (m->utf8 && !c->ehlo.smtputf8)
+	if (needs_utf8(m) && !c->ehlo.smtputf8)
 		return why_set(why, WHY_REMOTE_NO_SMTPUTF8, "%s does not offer SMTPUTF8", c->relay);
 	if (m->eightbit && !c->ehlo.eightbitmime)
 		return why_set(why, WHY_REMOTE_NO_8BITMIME, "%s does not offer 8BITMIME", c->relay);
@@ -45,7 +61,7 @@ send_mail(struct client *c)
 	cmd.has_size = c->ehlo.has_size;
 	cmd.size = m->size;
 	cmd.body = m->eightbit ? MAIL_BODY_8BITMIME : MAIL_BODY_NONE;
-	cmd.smtputf8 = m->utf8;
+	cmd.smtputf8 = m->utf8 && c->ehlo.smtputf8;
 	cmd.requiretls = m->requiretls && plan_admits_requiretls(&c->route->plan, c->target,
 	    &c->facts, c->ehlo.requiretls, &why) == 0;
 	if (c->ehlo.dsn && m->ret != NULL)
