@@ -34,6 +34,7 @@ struct intake {
 	struct store_message		*msg;
 	struct mail_datain		 in;
 	struct buf			 text;		/* not yet spilled */
+	size_t				 trace_len;	/* our own field in front of it */
 	struct store_spool		*spool;
 	unsigned			 appending;
 	int				 waiting, committing, judged;
@@ -138,7 +139,7 @@ intake_begin(struct intake *in, struct mail_received *trace, int bdat)
 	trace->when = clock_wall_ms();
 	mail_received_marker(in->marker, sizeof in->marker, conf->hostname);
 	mail_received_add(&in->text, trace);
-	in->octets = buf_len(&in->text);
+	in->octets = in->trace_len = buf_len(&in->text);
 	mail_datain_init(&in->in, &param);
 }
 
@@ -160,12 +161,36 @@ refuse(struct intake *in, const struct mail_answer *a)
 	forget_text(in);
 }
 
+/*
+ * A text that begins with no field would become part of ours: it is all body, and an empty line
+ * says so. The first line of an mbox file is left to whoever makes something of it.
+ */
+static void
+separate(struct intake *in)
+{
+	const char *data = buf_data(&in->text), *own = data + in->trace_len;
+	size_t n = buf_len(&in->text) - in->trace_len;
+	struct mail_header h;
+	struct buf text;
+
+	mail_header_scan(own, n, 0, NULL, &h);
+	if (n == 0 || !h.fresh_line || (n > 5 && memcmp(own, "From ", 5) == 0))
+		return;
+	buf_init(&text);
+	buf_add(&text, data, in->trace_len);
+	buf_adds(&text, "\r\n");
+	buf_add(&text, own, n);
+	buf_fini(&in->text);
+	in->text = text;
+}
+
 static void
 judge_header(struct intake *in, int whole)
 {
 	struct mail_answer answer;
 	struct mail_header h;
 
+	separate(in);
 	mail_header_scan(buf_data(&in->text), buf_len(&in->text), whole, in->marker, &h);
 	if (!whole && !h.complete && !h.too_big && !h.too_many)
 		return;			/* more of it is needed */
