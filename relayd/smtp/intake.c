@@ -8,6 +8,7 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
+#include "lib/base/map.h"
 #include "lib/base/str.h"
 #include "lib/mail/datain.h"
 #include "lib/mail/domain.h"
@@ -32,6 +33,7 @@ struct intake {
 	struct generation		*generation;
 	const struct conf_client	*client;
 	struct store_message		*msg;
+	struct map			*named;		/* recipients; NULL while there is one at most */
 	struct mail_datain		 in;
 	struct buf			 text;		/* not yet spilled */
 	size_t				 trace_len;	/* our own field in front of it */
@@ -80,6 +82,38 @@ intake_new(const struct intake_param *p, const struct mail_command *mail,
 	return in;
 }
 
+/* 1: it was named before. */
+static int
+note_named(struct intake *in, const char *address, const char *dest, const char *notify,
+    const char *orcpt)
+{
+	struct buf key;
+	int before;
+
+	buf_init(&key);
+	buf_add(&key, address, strlen(address) - strlen(mail_address_domain(address)));
+	buf_addf(&key, "%s %s %s", dest, notify != NULL ? notify : "", orcpt != NULL ? orcpt : "");
+	before = map_put(in->named, buf_data(&key), buf_len(&key), in) != NULL;
+	buf_fini(&key);
+	return before;
+}
+
+/* One mailbox gets one copy, however often it is named; with other wishes it is another. */
+static int
+is_repeated(struct intake *in, const struct mail_command *rcpt, const char *dest,
+    const char *notify)
+{
+	const struct store_rcpt *first = in->msg->rcpts;
+
+	if (in->msg->nrcpts == 0)
+		return 0;
+	if (in->named == NULL) {
+		in->named = map_new();
+		(void)note_named(in, first->address, first->dest, first->notify, first->orcpt);
+	}
+	return note_named(in, rcpt->path, dest, notify, rcpt->orcpt);
+}
+
 int
 intake_rcpt(struct intake *in, const struct mail_command *rcpt, struct mail_answer *answer)
 {
@@ -98,6 +132,9 @@ intake_rcpt(struct intake *in, const struct mail_command *rcpt, struct mail_answ
 		return mail_answer_set(answer, 550, "5.1.1", "no mailbox lives here: name a domain");
 	if (mail_domain_to_ascii(domain, strlen(domain), dest, &why) == -1)
 		return mail_answer_set(answer, 501, "5.1.3", "%s", why.text);
+	mail_notify_print(&rcpt->notify, notify, sizeof notify);
+	if (is_repeated(in, rcpt, dest, notify))
+		return 0;
 	if ((m->nrcpts & (m->nrcpts + 1)) == 0 || m->rcpts == NULL)
 		m->rcpts = must_realloc(m->rcpts, 2 * m->nrcpts + 1, sizeof *m->rcpts);
 	r = &m->rcpts[m->nrcpts++];
@@ -105,7 +142,6 @@ intake_rcpt(struct intake *in, const struct mail_command *rcpt, struct mail_answ
 	r->address = must_strdup(rcpt->path);
 	r->dest = must_strdup(dest);
 	r->orcpt = dup_or_null(rcpt->orcpt);
-	mail_notify_print(&rcpt->notify, notify, sizeof notify);
 	r->notify = dup_or_null(notify);
 	return 0;
 }
@@ -296,6 +332,7 @@ static void
 destroy(struct intake *in)
 {
 	forget_text(in);
+	map_free(&in->named);
 	store_message_free(&in->msg);
 	generation_unref(&in->generation);
 	free(in);
