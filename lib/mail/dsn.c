@@ -14,6 +14,7 @@
 #include "lib/mail/safe.h"
 
 #define BOUNDARY_CAP	64
+#define LINE_MAX_OCTETS	998	/* RFC 5322 s2.1.1 */
 
 const struct mail_dsn_action_row mail_dsn_actions[MAIL_DSN__COUNT] = {
 	[MAIL_DSN_FAILED] = { "failed", "5.0.0", "45",
@@ -91,20 +92,20 @@ header_len(const struct mail_dsn *d)
  * What is returned of the message. It passes the cleaner once more: stored
  * text is clean, and this makes that a fact here.
  */
-static void
-copy_original(const struct mail_dsn *d, int body, struct buf *out, int *eightbit)
+static struct mail_datain
+copy_original(const struct mail_dsn *d, int body, struct buf *out)
 {
 	struct mail_datain clean;
 	size_t n, used;
 
-	*eightbit = 0;
-	if (d->original == NULL || d->original_len == 0)
-		return;
-	n = body ? d->original_len : header_len(d);
+	buf_clear(out);
 	mail_datain_init(&clean, &(struct mail_datain_param){ .bdat = 1 });
+	if (d->original == NULL || d->original_len == 0)
+		return clean;
+	n = body ? d->original_len : header_len(d);
 	mail_datain_feed(&clean, d->original, n, &used, out);
 	mail_datain_finish(&clean, out);
-	*eightbit = clean.eightbit;
+	return clean;
 }
 
 static void
@@ -202,21 +203,42 @@ returned_type(int body, int utf8)
 	return body ? "message/rfc822" : "text/rfc822-headers";
 }
 
+/* The last part. */
+static void
+add_returned(struct buf *out, const char *boundary, const char *type, const char *encoding,
+    const char *s, size_t n)
+{
+	int body = strcmp(type, "message/rfc822") == 0 || strcmp(type, "message/global") == 0;
+
+	add_part(out, boundary, body ? "Undelivered message" : "Message headers", type, encoding);
+	if (strcmp(encoding, "quoted-printable") == 0)
+		mail_dsn_add_quoted(out, s, n);
+	else
+		buf_add(out, s, n);
+	buf_addf(out, "\r\n--%s--\r\n", boundary);
+}
+
 void
 mail_dsn_compose(struct buf *out, const struct mail_dsn *d, struct mail_dsn_made *made)
 {
 	char boundary[BOUNDARY_CAP];
 	struct buf returned;
-	int body = returns_body(d), eightbit, quoted;
+	struct mail_datain text;
+	int body = returns_body(d), quoted;
 	const char *plain;
 
 	buf_init(&returned);
-	copy_original(d, body, &returned, &eightbit);
+	text = copy_original(d, body, &returned);
+	/* A text with such lines cannot be encoded here, and is refused by servers that count. */
+	if (body && text.longest > LINE_MAX_OCTETS) {
+		body = 0;
+		text = copy_original(d, body, &returned);
+	}
 	make_boundary(boundary, &returned);
 	made->utf8 = needs_utf8(d);
 	/* A header alone may be encoded (RFC 6522 s4, RFC 6533 s5), and every server takes it. */
-	quoted = eightbit && !body && !made->utf8;
-	made->eightbit = (eightbit && !quoted) || made->utf8;
+	quoted = !body && ((text.eightbit && !made->utf8) || text.longest > LINE_MAX_OCTETS);
+	made->eightbit = (text.eightbit && !quoted) || made->utf8;
 	plain = made->utf8 ? "8bit" : "7bit";
 
 	add_headers(d, made, boundary, out);
@@ -226,13 +248,63 @@ mail_dsn_compose(struct buf *out, const struct mail_dsn *d, struct mail_dsn_made
 	add_part(out, boundary, "Delivery report",
 	    made->utf8 ? "message/global-delivery-status" : "message/delivery-status", plain);
 	mail_dsn_add_status(out, d, made->utf8);
-	add_part(out, boundary, body ? "Undelivered message" : "Message headers",
-	    returned_type(body, made->utf8 || (eightbit && d->smtputf8)),
-	    quoted ? "quoted-printable" : eightbit ? "8bit" : "7bit");
-	if (quoted)
-		mail_dsn_add_quoted(out, buf_data(&returned), buf_len(&returned));
-	else
-		buf_add(out, buf_data(&returned), buf_len(&returned));
-	buf_addf(out, "\r\n--%s--\r\n", boundary);
+	add_returned(out, boundary,
+	    returned_type(body, made->utf8 || (text.eightbit && d->smtputf8)),
+	    quoted ? "quoted-printable" : text.eightbit ? "8bit" : "7bit",
+	    buf_data(&returned), buf_len(&returned));
 	buf_fini(&returned);
+}
+
+/* ---- for a server without 8BITMIME ---- */
+
+/* Octets up to and with what is looked for; 0: it is not there. */
+static size_t
+behind(const char *s, size_t n, const char *what)
+{
+	const char *found = n > 0 ? memmem(s, n, what, strlen(what)) : NULL;
+
+	return found == NULL ? 0 : (size_t)(found - s) + strlen(what);
+}
+
+/* The boundary that the header names. 0, or -1. */
+static int
+read_boundary(const char *s, size_t n, char to[BOUNDARY_CAP])
+{
+	size_t at = behind(s, n, "boundary=\"");
+	const char *end = at > 0 ? memchr(s + at, '"', n - at) : NULL;
+
+	if (end == NULL || (size_t)(end - s) - at >= BOUNDARY_CAP)
+		return -1;
+	memcpy(to, s + at, (size_t)(end - s) - at);
+	to[(size_t)(end - s) - at] = '\0';
+	return 0;
+}
+
+int
+mail_dsn_to_ascii(struct buf *out, const char *s, size_t n)
+{
+	static const char eight[] = "Content-Transfer-Encoding: 8bit\r\n";
+	char boundary[BOUNDARY_CAP], delimiter[BOUNDARY_CAP + 8];
+	size_t head = behind(s, n, "\r\n\r\n"), at = head, step, cte = behind(s, head, eight);
+	struct mail_header header;
+	int global;
+
+	if (cte == 0 || behind(s, head, "report-type=global-") > 0 ||
+	    read_boundary(s, head, boundary) == -1)
+		return -1;
+	str_fmt(delimiter, sizeof delimiter, "\r\n--%s\r\n", boundary);
+	for (int part = 0; part < 3; part++, at += step)
+		if ((step = behind(s + at, n - at, delimiter)) == 0)
+			return -1;
+	if ((step = behind(s + at, n - at, "\r\n\r\n")) == 0)
+		return -1;
+	global = behind(s + at, step, "message/global") > 0;
+	/* What stands before the part that is left out, without its delimiter. */
+	buf_add(out, s, cte - (sizeof eight - 1));
+	buf_adds(out, "Content-Transfer-Encoding: 7bit\r\n");
+	buf_add(out, s + cte, at - strlen(delimiter) - cte);
+	at += step;
+	mail_header_scan(s + at, n - at, 1, NULL, &header);
+	add_returned(out, boundary, returned_type(0, global), "quoted-printable", s + at, header.len);
+	return 0;
 }

@@ -76,6 +76,12 @@ struct mail_dsn_made {
 
 /* Appends the whole message to out. */
 void	mail_dsn_compose(struct buf *out, const struct mail_dsn *, struct mail_dsn_made *);
+/*
+ * A notification that was composed with `eightbit` and without `utf8`, for a server without
+ * 8BITMIME: the header of the message alone, in ASCII. Appends it to out. 0, or -1: it is no such
+ * notification, and nothing was appended.
+ */
+int	mail_dsn_to_ascii(struct buf *out, const char *, size_t);
 const char *mail_dsn_action_name(enum mail_dsn_action);	/* "failed" */
 
 #endif

@@ -69,6 +69,7 @@ struct client {
 	int				 chunked;	/* the text goes by BDAT */
 	struct mail_dataout		 out;
 	struct store_body		*body;		/* reference while it is sent */
+	struct store_body		*plain;		/* goes instead of the job's; NULL as a rule */
 	uint64_t			 read_bytes;	/* of the body so far */
 	struct buf			 checked;	/* BDAT: read and fit to go, chunk not begun */
 	uint64_t			 chunk_left;	/* octets that the BDAT under way still needs */

@@ -119,7 +119,7 @@ on_block(void *arg, const struct why *why, const char *data, size_t n)
 static void
 begin(struct client *c)
 {
-	c->body = store_body_ref(c->job->msg->body);
+	c->body = store_body_ref(c->plain != NULL ? c->plain : c->job->msg->body);
 	c->read_bytes = c->chunk_end = c->chunk_left = 0;
 	if (c->chunked)
 		mail_dataout_init_bdat(&c->out);
@@ -163,5 +163,6 @@ client_text_drop(struct client *c)
 		c->reading->client = NULL;
 	c->reading = NULL;
 	store_body_unref(&c->body);
+	store_body_unref(&c->plain);
 	buf_fini(&c->checked);
 }

@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/str.h"
 #include "lib/mail/command.h"
+#include "lib/mail/dsn.h"
 #include "lib/mail/refusal.h"
 #include "lib/mail/safe.h"
 #include "lib/plan/admit.h"
@@ -33,6 +34,35 @@ needs_utf8(const struct store_message *m)
 	return 0;
 }
 
+/*
+ * A notice of ours that returns a text of 8 bits would be lost at such a server, and nobody told:
+ * it goes without the text.
+ */
+static void
+make_plain(struct client *c)
+{
+	const struct store_message *m = c->job->msg;
+	struct buf text;
+	size_t len;
+	char *data;
+
+	if (c->ehlo.eightbitmime || !m->eightbit || m->sender[0] != '\0' || m->client != NULL ||
+	    m->body->data == NULL)
+		return;
+	buf_init(&text);
+	if (mail_dsn_to_ascii(&text, m->body->data, m->body->size) == 0) {
+		buf_take(&text, &data, &len);
+		c->plain = store_body_new(&data, len);
+	}
+	buf_fini(&text);
+}
+
+static int
+is_eightbit(const struct client *c)
+{
+	return c->job->msg->eightbit && c->plain == NULL;
+}
+
 static int
 acceptable(const struct client *c, struct why *why)
 {
@@ -40,7 +70,7 @@ acceptable(const struct client *c, struct why *why)
 
 	if (needs_utf8(m) && !c->ehlo.smtputf8)
 		return why_set(why, WHY_REMOTE_NO_SMTPUTF8, "%s does not offer SMTPUTF8", c->relay);
-	if (m->eightbit && !c->ehlo.eightbitmime)
+	if (is_eightbit(c) && !c->ehlo.eightbitmime)
 		return why_set(why, WHY_REMOTE_NO_8BITMIME, "%s does not offer 8BITMIME", c->relay);
 	if (c->ehlo.has_size && c->ehlo.size > 0 && m->size > c->ehlo.size)
 		return why_set(why, WHY_REMOTE_SIZE, "%s takes at most %llu bytes", c->relay,
@@ -59,8 +89,8 @@ send_mail(struct client *c)
 
 	str_copy(cmd.path, m->sender, sizeof cmd.path);
 	cmd.has_size = c->ehlo.has_size;
-	cmd.size = m->size;
-	cmd.body = m->eightbit ? MAIL_BODY_8BITMIME : MAIL_BODY_NONE;
+	cmd.size = c->plain != NULL ? c->plain->size : m->size;
+	cmd.body = is_eightbit(c) ? MAIL_BODY_8BITMIME : MAIL_BODY_NONE;
 	cmd.smtputf8 = m->utf8 && c->ehlo.smtputf8;
 	cmd.requiretls = m->requiretls && plan_admits_requiretls(&c->route->plan, c->target,
 	    &c->facts, c->ehlo.requiretls, &why) == 0;
@@ -93,6 +123,7 @@ client_xfer_begin(struct client *c)
 	c->rcpt = c->accepted = 0;
 	c->mail_ok = 0;
 	c->begun++;
+	make_plain(c);
 	if (acceptable(c, &why) == -1) {
 		job_settle_open(c->job, JOB_FAILED, &why, NULL);
 		c->finished = 1;

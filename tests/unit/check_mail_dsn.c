@@ -52,9 +52,9 @@ compose(void)
 
 /* CRLF only, no NUL, lines below 998 octets, three parts and an end. */
 static void
-check_shape(void)
+check_made(void)
 {
-	const char *s = compose(), *boundary;
+	const char *s = buf_str(&out), *boundary;
 	size_t n = buf_len(&out), line = 0, parts = 0, len;
 	char delimiter[80];
 
@@ -76,6 +76,13 @@ check_shape(void)
 		parts++;
 	ck_assert_uint_eq(parts, 4);
 	ck_assert(n > 4 && memcmp(s + n - 4, "--\r\n", 4) == 0);
+}
+
+static void
+check_shape(void)
+{
+	(void)compose();
+	check_made();
 }
 
 START_TEST(must_hold)
@@ -233,6 +240,76 @@ START_TEST(eightbit_original)
 }
 END_TEST
 
+/* For a server without 8BITMIME: what was composed for one that has it. */
+START_TEST(to_ascii)
+{
+	static const char eight[] = "Subject: \xc3\xa9\r\n\r\nbody \xff\r\n";
+	struct buf plain;
+
+	buf_init(&plain);
+	dsn.original = eight;
+	dsn.original_len = sizeof eight - 1;
+	ck_assert_int_eq(mail_dsn_to_ascii(&plain, compose(), strlen(compose())), -1);
+	dsn.ret = MAIL_RET_FULL;
+	for (dsn.smtputf8 = 0; dsn.smtputf8 < 2; dsn.smtputf8++) {
+		const char *whole = compose();
+		size_t n = strlen(whole);
+
+		ck_assert(made.eightbit && !made.utf8);
+		for (size_t cut = 0; cut < n - 60; cut++)
+			if (mail_dsn_to_ascii(&plain, whole, cut) == -1)
+				ck_assert_uint_eq(buf_len(&plain), 0);
+			else
+				buf_clear(&plain);
+		ck_assert_int_eq(mail_dsn_to_ascii(&plain, whole, n), 0);
+		buf_clear(&out);
+		buf_add(&out, buf_data(&plain), buf_len(&plain));
+		buf_clear(&plain);
+		made.eightbit = 0;
+		check_made();
+		ck_assert(strstr(buf_str(&out), "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+		    "Subject: =C3=A9\r\n") != NULL);
+		ck_assert(strstr(buf_str(&out), "8bit") == NULL);
+		ck_assert(strstr(buf_str(&out), dsn.smtputf8 ?
+		    "Content-Type: message/global-headers\r\n" :
+		    "Content-Type: text/rfc822-headers\r\n") != NULL);
+	}
+	dsn.sender = "s\xc3\xb8n@corp.example";
+	dsn.smtputf8 = 1;
+	ck_assert_int_eq(mail_dsn_to_ascii(&plain, compose(), strlen(compose())), -1);
+	buf_fini(&plain);
+}
+END_TEST
+
+/* No line that servers count is passed on: the text stays out, the header is folded away. */
+START_TEST(long_lines)
+{
+	struct buf text;
+
+	buf_init(&text);
+	buf_adds(&text, "Subject: x\r\n\r\n");
+	for (int i = 0; i < 1200; i++)
+		buf_addc(&text, 'y');
+	buf_adds(&text, "\r\n");
+	dsn.original = buf_str(&text);
+	dsn.original_len = buf_len(&text);
+	dsn.ret = MAIL_RET_FULL;
+	HOLDS("Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n");
+	LACKS("yyy");
+	check_shape();
+	buf_clear(&text);
+	buf_adds(&text, "Subject: ");
+	for (int i = 0; i < 1200; i++)
+		buf_addc(&text, 'y');
+	buf_adds(&text, "\r\n\r\nx\r\n");
+	dsn.original = buf_str(&text);
+	dsn.original_len = buf_len(&text);
+	HOLDS("Content-Transfer-Encoding: quoted-printable\r\n\r\nSubject: yyy");
+	check_shape();
+	buf_fini(&text);
+}
+END_TEST
+
 START_TEST(quoted_lines)
 {
 	struct buf text;
@@ -374,6 +451,8 @@ main(void)
 	tcase_add_loop_test(tc, actions, 0, LENGTH(statuses));
 	tcase_add_test(tc, international);
 	tcase_add_test(tc, eightbit_original);
+	tcase_add_test(tc, to_ascii);
+	tcase_add_test(tc, long_lines);
 	tcase_add_test(tc, quoted_lines);
 	tcase_add_loop_test(tc, references, 0, LENGTH(ids));
 	tcase_add_loop_test(tc, injection, 0, 2);
