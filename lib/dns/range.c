@@ -170,23 +170,11 @@ is_own(const struct dns_range *r, const struct dns_address *a)
 	    in_text_network(a, "::1", 128);
 }
 
-/* The IPv4 address that a mapped one is, else the address. */
-static struct dns_address
-plain(const struct dns_address *a)
-{
-	struct dns_address v4 = { .family = AF_INET };
-
-	if (a->family != AF_INET6 || !in_text_network(a, "::ffff:0:0", 96))
-		return *a;
-	memcpy(v4.ip, a->ip + 12, 4);
-	return v4;
-}
-
 int
 dns_range_is_ours(const struct dns_range *r, const struct dns_address *address, uint16_t port)
 {
 	static const uint8_t any[16];
-	struct dns_address a = plain(address);
+	struct dns_address a = dns_address_plain(address);
 
 	for (size_t i = 0; r != NULL && i < r->nlisteners; i++) {
 		const struct listener *l = &r->listeners[i];

@@ -166,6 +166,18 @@ dns_address_parse(const char *s, struct dns_address *a)
 	return -1;
 }
 
+struct dns_address
+dns_address_plain(const struct dns_address *a)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct dns_address v4 = { .family = AF_INET };
+
+	if (a->family != AF_INET6 || memcmp(a->ip, mapped, sizeof mapped) != 0)
+		return *a;
+	memcpy(v4.ip, a->ip + sizeof mapped, 4);
+	return v4;
+}
+
 socklen_t
 dns_address_sockaddr(const struct dns_address *a, uint16_t port, struct sockaddr_storage *to)
 {

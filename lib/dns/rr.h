@@ -48,6 +48,8 @@ void	dns_tlsa_print(const struct dns_tlsa *, char *to, size_t cap);
 /* "192.0.2.1", "2001:db8::1"; to holds INET6_ADDRSTRLEN. */
 void	dns_address_print(const struct dns_address *, char *to, size_t cap);
 int	dns_address_parse(const char *, struct dns_address *);	/* 0, -1 */
+/* The IPv4 address that a mapped one is (RFC 4291 s2.5.5.2), else the address itself. */
+struct dns_address dns_address_plain(const struct dns_address *);
 /* Fills a sockaddr; returns its length. */
 socklen_t dns_address_sockaddr(const struct dns_address *, uint16_t port, struct sockaddr_storage *);
 

@@ -160,12 +160,15 @@ keep_addresses(const struct lookup *l, struct plan_host *p, const struct dns_add
 		return;
 	p->addresses_state = PLAN_ADDRESSES_REFUSED;
 	for (size_t i = 0; i < a->naddresses && p->naddresses < PLAN_ADDRESSES_MAX; i++) {
-		if (dns_range_check(l->tools->range, DNS_RANGE_MX, &a->addresses[i], &why) == -1) {
+		/* A mapped address leaves by IPv4, and from where IPv4 has to leave. */
+		struct dns_address one = dns_address_plain(&a->addresses[i]);
+
+		if (dns_range_check(l->tools->range, DNS_RANGE_MX, &one, &why) == -1) {
 			if (p->naddresses == 0)
 				p->why = why;
 			continue;
 		}
-		p->addresses[p->naddresses++] = a->addresses[i];
+		p->addresses[p->naddresses++] = one;
 		p->addresses_state = PLAN_ADDRESSES_FOUND;
 		why_clear(&p->why);
 	}
@@ -367,6 +370,7 @@ hop_literal(const struct lookup *l, struct plan_host *p, uint16_t port)
 	}
 	if (ours(l, p, a, 1, port))
 		return 1;
+	*a = dns_address_plain(a);
 	p->naddresses = 1;
 	p->addresses_state = PLAN_ADDRESSES_FOUND;
 	return 1;
