@@ -52,7 +52,7 @@ struct mail_dsn {
 	const char	*own_id;	/* queue id of the notification, for its Message-ID */
 	const char	*sender;	/* whom it goes to */
 	const char	*envid;		/* decoded */
-	const char	*received_from;	/* "name (address)" of the client; NULL if local */
+	const char	*received_from;	/* "[192.0.2.1]", the client; NULL if local */
 	int64_t		 arrival;	/* Unix ms */
 	int64_t		 now;		/* Unix ms */
 	int		 smtputf8;	/* the message came with SMTPUTF8 */

@@ -100,8 +100,8 @@ note_named(struct intake *in, const char *address, const char *dest, const char 
 
 /* One mailbox gets one copy, however often it is named; with other wishes it is another. */
 static int
-is_repeated(struct intake *in, const struct mail_command *rcpt, const char *dest,
-    const char *notify)
+is_repeated(struct intake *in, const char *path, const char *dest, const char *notify,
+    const char *orcpt)
 {
 	const struct store_rcpt *first = in->msg->rcpts;
 
@@ -111,7 +111,15 @@ is_repeated(struct intake *in, const struct mail_command *rcpt, const char *dest
 		in->named = map_new();
 		(void)note_named(in, first->address, first->dest, first->notify, first->orcpt);
 	}
-	return note_named(in, rcpt->path, dest, notify, rcpt->orcpt);
+	return note_named(in, path, dest, notify, orcpt);
+}
+
+/* RFC 5321 s4.5.1: RCPT TO:<Postmaster> is for ours, if there is one. */
+static const char *
+path_of(const struct mail_command *rcpt, const struct conf *conf)
+{
+	return mail_address_domain(rcpt->path)[0] == '\0' && conf->notices.postmaster[0] != '\0' ?
+	    conf->notices.postmaster : rcpt->path;
 }
 
 int
@@ -120,7 +128,7 @@ intake_rcpt(struct intake *in, const struct mail_command *rcpt, struct mail_answ
 	const struct conf *conf = in->generation->conf;
 	struct store_message *m = in->msg;
 	char dest[MAIL_DOMAIN_CAP], notify[64];
-	const char *domain = mail_address_domain(rcpt->path);
+	const char *path = path_of(rcpt, conf), *domain = mail_address_domain(path);
 	struct store_rcpt *r;
 	struct why why;
 
@@ -133,13 +141,13 @@ intake_rcpt(struct intake *in, const struct mail_command *rcpt, struct mail_answ
 	if (mail_domain_to_ascii(domain, strlen(domain), dest, &why) == -1)
 		return mail_answer_set(answer, 501, "5.1.3", "%s", why.text);
 	mail_notify_print(&rcpt->notify, notify, sizeof notify);
-	if (is_repeated(in, rcpt, dest, notify))
+	if (is_repeated(in, path, dest, notify, rcpt->orcpt))
 		return 0;
 	if ((m->nrcpts & (m->nrcpts + 1)) == 0 || m->rcpts == NULL)
 		m->rcpts = must_realloc(m->rcpts, 2 * m->nrcpts + 1, sizeof *m->rcpts);
 	r = &m->rcpts[m->nrcpts++];
 	memset(r, 0, sizeof *r);
-	r->address = must_strdup(rcpt->path);
+	r->address = must_strdup(path);
 	r->dest = must_strdup(dest);
 	r->orcpt = dup_or_null(rcpt->orcpt);
 	r->notify = dup_or_null(notify);

@@ -242,15 +242,28 @@ notice_read(struct notice *n, struct store *store, void (*done)(void *), void *a
 
 /* ---- the messages ---- */
 
+/* RFC 3464 s2.2.4: "unknown[192.0.2.1]" is no name of an MTA, the literal in it is one. */
+static const char *
+received_from(const struct store_message *m, char *to, size_t cap)
+{
+	const char *ip = m->client != NULL ? strrchr(m->client, '[') : NULL;
+
+	if (ip == NULL)
+		return m->client;
+	(void)str_fmt(to, cap, strchr(ip, ':') != NULL ? "[IPv6:%s" : "[%s", ip + 1);
+	return to;
+}
+
 static void
 compose(struct notice *n, size_t from, size_t count, size_t original, size_t to, uint64_t id,
     struct buf *text, struct mail_dsn_made *made)
 {
 	const struct store_message *m = n->job->msg;
-	char qid[MAIL_QUEUE_ID_LEN + 1], own[MAIL_QUEUE_ID_LEN + 1];
+	char qid[MAIL_QUEUE_ID_LEN + 1], own[MAIL_QUEUE_ID_LEN + 1], from_mta[80];
 	const struct mail_dsn dsn = {
 		.host = n->conf->hostname, .queue_id = qid, .own_id = own,
-		.sender = n->to[to].address, .envid = m->envid, .received_from = m->client,
+		.sender = n->to[to].address, .envid = m->envid, 
+		.received_from = received_from(m, from_mta, sizeof from_mta),
 		.arrival = clock_queue_to_wall(m->created), .now = clock_wall_ms(), .smtputf8 = m->utf8,
 		/* The postmaster is told what happened, not what was written. */
 		.requiretls = m->requiretls || n->to[to].address != m->sender,
