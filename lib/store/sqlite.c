@@ -22,6 +22,7 @@
 #include "lib/store/flight.h"
 #include "lib/store/io.h"
 #include "lib/store/sqlite_int.h"
+#include "lib/store/sqlite_schema.h"
 
 static int
 make_dir(const char *path, struct why *why)
@@ -191,6 +192,7 @@ store_sqlite_open(const struct store_param *p, struct why *why)
 		    sqlite3_libversion());
 	if (prepare_dir(s, p, why) == 0 && store_db_open(&s->db, p->directory, why) == 0) {
 		open_flight(s, p->directory);
+		s->pub.newest = store_schema_newest(s->db.conn);
 		if (connect_loop(s, p->base, why) == 0 && start_thread(s) == 0)
 			return &s->pub;
 		store_db_close(&s->db);

@@ -251,3 +251,13 @@ store_schema_next_rcpt(sqlite3 *conn, int64_t *next, struct why *why)
 	*next = counter > highest ? counter : highest + 1;
 	return 0;
 }
+
+uint64_t
+store_schema_newest(sqlite3 *conn)
+{
+	int64_t newest = 0;
+
+	if (ask_number(conn, "SELECT coalesce(max(id), 0) FROM message", &newest) == -1)
+		return 0;
+	return newest > 0 ? (uint64_t)newest : 0;
+}

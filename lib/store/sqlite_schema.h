@@ -17,6 +17,8 @@
 int	store_schema_prepare(sqlite3 *, struct why *);
 /* The first recipient id that no row bears and none was ever promised. */
 int	store_schema_next_rcpt(sqlite3 *, int64_t *, struct why *);
+/* The highest id of a message, 0 if there is none. */
+uint64_t store_schema_newest(sqlite3 *);
 
 /*
  * SQLite says "malformed" of a page that the disk did not give (EIO). The errno of the last

@@ -216,6 +216,7 @@ struct store_ops {
 struct store {
 	const struct store_ops	*ops;
 	struct store_flight	*flight;	/* what is on its way out (flight.h); NULL: not kept */
+	uint64_t		 newest;	/* the highest id in it when it was opened, 0 = none */
 };
 
 /* NULL and *why if the directory is unusable, locked by another daemon, corrupt or of a newer schema. */

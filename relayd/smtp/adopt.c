@@ -11,6 +11,7 @@
 #include "lib/base/list.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
+#include "lib/queue/id.h"
 #include "lib/store/store.h"
 #include "relayd/smtp/adopt_find.h"
 #include "relayd/smtp/adopt_mail.h"
@@ -200,6 +201,7 @@ on_moved(void *arg, const struct store_message *m)
 {
 	struct adopt *a = arg;
 
+	queue_id_floor(m->id);
 	for (size_t i = 0; i < m->nrcpts; i++)
 		if (m->rcpts[i].state == STORE_DUE)
 			sched_on_disk(a->tools.sched, m->rcpts[i].dest, 1, m->rcpts[i].due);

@@ -201,13 +201,10 @@ on_page(struct ctl_call *c, const struct why *why, struct store_message **msgs, 
 	int going = ctl_walk_page(&h->walk, c, why, n, more) == 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (going && !ctl_walk_is_full(&h->walk)) {
+		if (going && ctl_walk_takes(&h->walk, msgs[i]))
 			change_message(c, msgs[i]);
-			continue;
-		}
-		if (going)
-			ctl_walk_left(&h->walk);
-		store_message_free(&msgs[i]);
+		else
+			store_message_free(&msgs[i]);
 	}
 	if (going && h->pending == 0)
 		page_done(c);

@@ -15,6 +15,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/map.h"
 #include "lib/base/str.h"
+#include "lib/queue/id.h"
 #include "lib/queue/key.h"
 #include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_verbs.h"
@@ -33,7 +34,7 @@ static const struct ctl_arg args[] = {
 
 struct flush {
 	int			 begun, more;
-	uint64_t		 after, count;
+	uint64_t		 after, until, count;	/* mail behind until came later */
 	struct store_message	*msgs[PAGE];	/* of this page, until their rows are written */
 	size_t			 nmsgs, pending;
 	struct why		 why;		/* the first failure */
@@ -177,7 +178,10 @@ on_page(struct ctl_call *c, const struct why *why, struct store_message **msgs, 
 	f->why = *why;
 	for (size_t i = 0; i < n; i++) {
 		f->after = msgs[i]->id;
-		write_message(c, msgs[i]);
+		if (f->after > f->until && !c->values[FLUSH_ID].given)
+			f->more = 0;
+		else
+			write_message(c, msgs[i]);
 	}
 	if (n == 0 && f->more && !why_is_set(why))
 		ctl_call_stuck(c);
@@ -205,6 +209,7 @@ begin(struct ctl_call *c)
 	struct flush *f = c->state;
 
 	f->begun = 1;
+	f->until = queue_id_next();
 	if (c->values[FLUSH_DOMAIN].given)
 		unblock(c->house->sched, c->values[FLUSH_DOMAIN].text);
 	else if (c->values[FLUSH_ALL].given)

@@ -39,9 +39,7 @@ on_page(struct ctl_call *c, const struct why *why, struct store_message **msgs, 
 	int going = ctl_walk_page(&l->walk, c, why, n, more) == 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (going && ctl_walk_is_full(&l->walk))
-			ctl_walk_left(&l->walk);
-		else if (going)
+		if (going && ctl_walk_takes(&l->walk, msgs[i]))
 			list_message(c, msgs[i]);
 		store_message_free(&msgs[i]);
 	}

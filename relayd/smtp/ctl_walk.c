@@ -5,6 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/map.h"
 #include "lib/mail/queue_id.h"
+#include "lib/queue/id.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/sched.h"
 
@@ -15,6 +16,7 @@ ctl_walk_begin(struct ctl_walk *w, const struct ctl_call *c)
 
 	ctl_select_init(&w->select, v);
 	w->after = v[CTL_SELECT_AFTER].number;
+	w->until = queue_id_next();
 	w->max = v[CTL_SELECT_MAX].given ? v[CTL_SELECT_MAX].number : UINT64_MAX;
 }
 
@@ -40,16 +42,24 @@ ctl_walk_page(struct ctl_walk *w, struct ctl_call *c, const struct why *why, siz
 	return -1;
 }
 
-int
-ctl_walk_is_full(const struct ctl_walk *w)
+static int
+is_full(const struct ctl_walk *w)
 {
 	return w->count >= w->max;
 }
 
-void
-ctl_walk_left(struct ctl_walk *w)
+int
+ctl_walk_takes(struct ctl_walk *w, const struct store_message *m)
 {
-	w->more = 1;
+	if (w->select.ids == NULL && m->id > w->until) {
+		w->more = w->left;
+		return 0;
+	}
+	if (is_full(w)) {
+		w->more = w->left = 1;
+		return 0;
+	}
+	return 1;
 }
 
 int
@@ -71,7 +81,7 @@ ctl_walk_wants(const struct ctl_walk *w, const struct ctl_call *c, const struct 
 int
 ctl_walk_goes_on(const struct ctl_walk *w)
 {
-	return w->more && !ctl_walk_is_full(w);
+	return w->more && !is_full(w);
 }
 
 /* "next" is where to go on, if there is more. */

@@ -3,7 +3,9 @@
  * ctl_walk: a verb's way through the queue, a page at a time: the messages
  * that were named, or all in order of arrival. Its verb has CTL_SELECT_ARGS
  * first. It stops behind the message that fills the asked-for number, and
- * says where to go on.
+ * says where to go on. It ends at the last message that was there when it
+ * began: what a verb itself puts into the queue, notices and copies, is not
+ * its own prey, and no answer grows as fast as mail comes in.
  */
 #ifndef SMTP_CTL_WALK_H
 #define SMTP_CTL_WALK_H
@@ -17,8 +19,9 @@ struct ctl_walk {
 	struct ctl_select	select;
 	size_t			at;		/* of the named ones */
 	uint64_t		after;		/* the last message that was looked at */
+	uint64_t		until;		/* what comes later is not for this answer */
 	uint64_t		count, max;	/* recipients that matched; UINT64_MAX: all */
-	int			more;
+	int			more, left;
 };
 
 void	ctl_walk_begin(struct ctl_walk *, const struct ctl_call *);
@@ -26,9 +29,8 @@ void	ctl_walk_begin(struct ctl_walk *, const struct ctl_call *);
 void	ctl_walk_next(struct ctl_walk *, struct ctl_call *, ctl_loaded_fn *);
 /* First thing with the page; takes what the callback was given. 0, or -1: the call has ended. */
 int	ctl_walk_page(struct ctl_walk *, struct ctl_call *, const struct why *, size_t n, int more);
-int	ctl_walk_is_full(const struct ctl_walk *);
-/* A message is not for this answer any more: it is full. */
-void	ctl_walk_left(struct ctl_walk *);
+/* Is the message, each of a page in turn, for this answer? */
+int	ctl_walk_takes(struct ctl_walk *, const struct store_message *);
 int	ctl_walk_wants(const struct ctl_walk *, const struct ctl_call *,
 	    const struct store_message *, const struct store_rcpt *);
 /* The page is done: is there another one? Else the last line. */

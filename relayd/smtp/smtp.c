@@ -335,6 +335,7 @@ on_start(void *arg)
 	struct intake_sink sink = { .queued = on_queued, .arg = s };
 
 	s->store = open_store(s);
+	queue_id_floor(s->store->newest);
 	s->ask = ask_new(s->base, s->generation->conf->dns.timeout + ASK_SLACK_MS);
 	if (s->peer_fd != -1)
 		ask_connect(s->ask, s->peer_fd);
