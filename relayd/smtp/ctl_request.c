@@ -160,6 +160,18 @@ compare_ids(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* What is named twice is meant once. */
+static size_t
+once(uint64_t *ids, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || ids[kept - 1] != ids[i])
+			ids[kept++] = ids[i];
+	return kept;
+}
+
 /* In order of arrival, as all mail is listed. */
 static int
 take_qids(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
@@ -176,7 +188,7 @@ take_qids(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct 
 		v->ids[i] = one.number;
 	}
 	qsort(v->ids, n, sizeof v->ids[0], compare_ids);
-	v->number = n;
+	v->number = once(v->ids, n);
 	return 0;
 }
 
@@ -192,6 +204,17 @@ take_span(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct 
 	return 0;
 }
 
+/* The domain in A-labels. What is none, and the case of letters, stays as it is. */
+static void
+spell(char *address, size_t cap)
+{
+	char ascii[MAIL_DOMAIN_CAP], *at = strrchr(address, '@');
+
+	if (at != NULL && mail_domain_to_ascii(at + 1, strlen(at + 1), ascii, NULL) == 0 &&
+	    !str_eq_nocase(at + 1, ascii))
+		(void)str_copy(at + 1, ascii, cap - (size_t)(at + 1 - address));
+}
+
 /* Compared with what is stored, which need not be valid: only its size matters here. */
 static int
 take_address(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, struct ctl_refusal *r)
@@ -203,6 +226,7 @@ take_address(const struct ctl_arg *a, const json_t *j, struct ctl_value *v, stru
 		return ctl_refuse(r, CTL_USAGE, NULL, "%s: a mail address, @domain or <> is wanted",
 		    a->key);
 	(void)str_copy(v->text, s, sizeof v->text);
+	spell(v->text, sizeof v->text);
 	return 0;
 }
 

@@ -3,9 +3,11 @@
 #include "relayd/smtp/ctl_select.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "lib/base/str.h"
 #include "lib/mail/address.h"
+#include "lib/mail/domain.h"
 #include "lib/queue/key.h"
 
 static const char *
@@ -20,6 +22,7 @@ ctl_select_init(struct ctl_select *s, const struct ctl_value v[CTL_SELECT__COUNT
 	*s = (struct ctl_select){
 		.ids = v[CTL_SELECT_ID].given ? v[CTL_SELECT_ID].ids : NULL,
 		.nids = v[CTL_SELECT_ID].given ? v[CTL_SELECT_ID].number : 0,
+		.after = v[CTL_SELECT_AFTER].number,
 		.sender = text_of(&v[CTL_SELECT_SENDER]),
 		.recipient = text_of(&v[CTL_SELECT_RECIPIENT]),
 		.domain = text_of(&v[CTL_SELECT_DOMAIN]),
@@ -37,6 +40,14 @@ ctl_select_is_set(const struct ctl_select *s)
 }
 
 static int
+is_utf8(const char *s)
+{
+	while ((unsigned char)*s > 0 && (unsigned char)*s < 0x80)
+		s++;
+	return *s != '\0';
+}
+
+static int
 is_one_of(uint64_t id, const uint64_t *ids, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -45,14 +56,31 @@ is_one_of(uint64_t id, const uint64_t *ids, size_t n)
 	return 0;
 }
 
+/* wanted is in A-labels already; rows keep the spelling of the sender. */
+static int
+domain_matches(const char *wanted, const char *domain)
+{
+	char ascii[MAIL_DOMAIN_CAP];
+
+	return str_eq_nocase(wanted, domain) || (is_utf8(domain) &&
+	    mail_domain_to_ascii(domain, strlen(domain), ascii, NULL) == 0 &&
+	    str_eq_nocase(wanted, ascii));
+}
+
 static int
 address_matches(const char *wanted, const char *address)
 {
+	const char *domain = mail_address_domain(address), *at = strrchr(wanted, '@');
+	size_t local = at != NULL ? (size_t)(at - wanted) : 0;
+
 	if (strcmp(wanted, "<>") == 0)
 		return address[0] == '\0';
-	if (wanted[0] == '@')
-		return str_eq_nocase(wanted + 1, mail_address_domain(address));
-	return str_eq_nocase(wanted, address);
+	if (at == NULL || domain[0] == '\0')
+		return str_eq_nocase(wanted, address);
+	if (local > 0 && (local + 1 != (size_t)(domain - address) ||
+	    strncasecmp(wanted, address, local) != 0))
+		return 0;
+	return domain_matches(at + 1, domain);
 }
 
 static int
@@ -74,7 +102,7 @@ int
 ctl_select_matches(const struct ctl_select *s, const struct store_message *m,
     const struct store_rcpt *r, const struct ctl_select_facts *f)
 {
-	return (s->ids == NULL || is_one_of(m->id, s->ids, s->nids)) &&
+	return (s->ids == NULL || is_one_of(m->id, s->ids, s->nids)) && m->id > s->after &&
 	    (s->older == -1 || f->now - m->created >= s->older) &&
 	    (s->state == -1 || s->state == (int)f->state) &&
 	    (s->domain == NULL || queue_key_is(r->dest, s->domain)) &&

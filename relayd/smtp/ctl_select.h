@@ -36,6 +36,7 @@ enum ctl_select_arg {
 struct ctl_select {
 	const uint64_t	*ids;		/* NULL: any */
 	size_t		 nids;
+	uint64_t	 after;		/* an id behind this one; 0: any */
 	const char	*sender, *recipient;	/* an address, "@domain", "<>"; NULL: any */
 	const char	*domain;	/* of the destination, A-labels; NULL: any */
 	const char	*reason;	/* a token, or part of the text; NULL: any */

@@ -26,6 +26,9 @@ static const struct { struct ctl_select select; int matches; } selections[] = {
 	{ MATCH(.recipient = "@x.example"), 1 },
 	{ MATCH(.recipient = "b@x.example"), 0 },
 	{ MATCH(.recipient = "<>"), 0 },
+	{ MATCH(.recipient = "aa@x.example"), 0 },
+	{ MATCH(.recipient = "@"), 0 },
+	{ MATCH(.recipient = "a@"), 0 },
 	{ MATCH(.reason = "TIMED out"), 1 },
 	{ MATCH(.reason = "starttls-not-supported"), 1 },
 	{ MATCH(.reason = "starttls"), 0 },
@@ -40,6 +43,9 @@ static const struct { struct ctl_select select; int matches; } selections[] = {
 	{ .select = { .older = -1, .state = CTL_HELD }, .matches = 0 },
 	{ MATCH(.ids = these_ids, .nids = 2), 1 },
 	{ MATCH(.ids = other_ids, .nids = 2), 0 },
+	{ MATCH(.ids = these_ids, .nids = 2, .after = 6), 1 },
+	{ MATCH(.ids = these_ids, .nids = 2, .after = 7), 0 },
+	{ MATCH(.after = 7), 0 },
 	{ MATCH(.domain = "x.example", .sender = "@corp.example", .recipient = "b@x.example"), 0 },
 };
 
