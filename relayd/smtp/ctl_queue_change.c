@@ -7,12 +7,15 @@
  */
 #include <string.h>
 
+#include "lib/base/bug.h"
+#include "lib/base/map.h"
 #include "lib/mail/address.h"
 #include "lib/mail/domain.h"
 #include "relayd/smtp/ctl_json.h"
 #include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/ctl_walk.h"
+#include "relayd/smtp/dest.h"
 #include "relayd/smtp/manage.h"
 #include "relayd/smtp/sched.h"
 
@@ -126,7 +129,29 @@ concerns(const struct change *h, const struct store_rcpt *r)
 	return 1;
 }
 
-/* Leaves those that the request is about. */
+static void
+count_refused(struct change *h, size_t n, const struct why *why)
+{
+	if (h->refused == 0)
+		h->refusal = *why;
+	h->refused += n;
+}
+
+/* Its neighbours in the message are changed all the same. */
+static int
+is_out(struct ctl_call *c, const struct store_message *m, const struct store_rcpt *r)
+{
+	const struct dest *d = map_gets(c->house->sched->dests, r->dest);
+	struct why why;
+
+	if (d == NULL || !dest_has_out(d, m->id, r->id))
+		return 0;
+	(void)why_set(&why, WHY_LIMIT, "being delivered now");
+	count_refused(c->state, 1, &why);
+	return 1;
+}
+
+/* Leaves those that the request is about and that can be changed. */
 static void
 narrow(struct ctl_call *c, struct store_message *m)
 {
@@ -136,20 +161,12 @@ narrow(struct ctl_call *c, struct store_message *m)
 	for (size_t i = 0; i < m->nrcpts; i++) {
 		struct store_rcpt *r = &m->rcpts[i];
 
-		if (concerns(h, r) && ctl_walk_wants(&h->walk, c, m, r))
+		if (concerns(h, r) && ctl_walk_wants(&h->walk, c, m, r) && !is_out(c, m, r))
 			m->rcpts[kept++] = *r;
 		else
 			store_rcpt_fini(r);
 	}
 	m->nrcpts = kept;
-}
-
-static void
-count_refused(struct change *h, size_t n, const struct why *why)
-{
-	if (h->refused == 0)
-		h->refusal = *why;
-	h->refused += n;
 }
 
 /* The recipients of one destination. */

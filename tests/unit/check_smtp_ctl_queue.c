@@ -273,6 +273,36 @@ START_TEST(in_flight)
 END_TEST
 
 /* An asker that leaves at any moment: what was begun is carried out, nothing stays claimed. */
+/* One of two recipients is out: the other one is changed, and a dry run knows it. */
+START_TEST(half_in_flight)
+{
+	struct dest *dest;
+	struct job *job;
+
+	ck_assert_int_eq(kit_put(1, "a@x.example c@x.example", "Subject: x\r\n\r\nbody\r\n"),
+	    WHY_NONE);
+	ck_assert_uint_eq(kit_fetch(1), 1);
+	kit.messages[0]->nrcpts = 1;
+	store_rcpt_fini(&kit.messages[0]->rcpts[1]);
+	sched_on_disk(sched, "x.example", 2, clock_wall_ms() + HOUR);
+	job = sched_claim(sched, &kit.messages[0], &dest);
+	kit.n = 0;
+	ck_assert_ptr_nonnull(job);
+	ck_assert_int_eq(ask_verb("queue.delete", "\"recipient\":\"a@x.example\",\"dry\":true"), -1);
+	ck_assert_str_eq(kind(), "busy");
+	for (int earnest = 0; earnest < 2; earnest++) {
+		ck_assert_int_eq(ask_verb("queue.delete",
+		    earnest ? "\"all\":true" : "\"all\":true,\"dry\":true"), 1);
+		ck_assert_int_eq(number("recipients"), 1);
+		ck_assert_int_eq(number("refused"), 1);
+	}
+	ck_assert_int_eq(ask_verb("queue.list", NULL), 1);
+	ck_assert_str_eq(text_of(0, "recipient"), "a@x.example");
+	dest_settled(dest, job, 0, clock_wall_ms());
+	ck_assert_int_eq(ask_verb("queue.delete", "\"all\":true"), 1);
+}
+END_TEST
+
 START_TEST(gone)
 {
 	static const char line[] = "{\"v\":1,\"verb\":\"queue.hold\",\"all\":true}\n";
@@ -412,6 +442,7 @@ add_tests(Suite *suite, const char *name, void (*setup)(void))
 	tcase_add_test(t, redirect);
 	tcase_add_test(t, redirect_large);
 	tcase_add_test(t, in_flight);
+	tcase_add_test(t, half_in_flight);
 	tcase_add_loop_test(t, gone, 0, 12);
 	tcase_add_test(t, paused);
 	tcase_add_test(t, flush_spares_what_is_out);
