@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "lib/base/bug.h"
 #include "lib/base/map.h"
 #include "lib/mail/address.h"
 #include "lib/mail/domain.h"

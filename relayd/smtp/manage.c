@@ -8,6 +8,7 @@
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/str.h"
+#include "lib/mail/command.h"
 #include "lib/mail/queue_id.h"
 #include "lib/queue/id.h"
 #include "lib/queue/key.h"
@@ -154,6 +155,33 @@ settle(struct hand *h, struct store_message *copy)
 	free(rows);
 }
 
+/* Of all that one stands for: told is what one of them wants to be told (RFC 3461 s4.1). */
+static char *
+notify_of_all(const struct store_message *m)
+{
+	struct mail_notify all = { .given = 1 };
+	int asked = 0;
+	char text[64];
+
+	for (size_t i = 0; i < m->nrcpts; i++) {
+		struct mail_notify n = { 0 };
+		const char *s = m->rcpts[i].notify;
+
+		if (s == NULL || mail_notify_parse(s, &n) == -1 || !n.given)
+			n.failure = n.delay = 1;
+		else
+			asked = 1;
+		all.success |= n.success;
+		all.failure |= n.failure;
+		all.delay |= n.delay;
+	}
+	if (!asked)
+		return NULL;
+	all.never = !all.success && !all.failure && !all.delay;
+	mail_notify_print(&all, text, sizeof text);
+	return must_strdup(text);
+}
+
 /* The same message for one other recipient. Its age counts on. */
 static struct store_message *
 make_copy(const struct hand *h, struct store_body *body)
@@ -167,7 +195,7 @@ make_copy(const struct hand *h, struct store_body *body)
 	c->rcpts[0].address = must_strdup(h->to);
 	c->rcpts[0].dest = must_strdup(h->to_dest);
 	c->rcpts[0].orcpt = must_strdup_null(m->rcpts[0].orcpt);
-	c->rcpts[0].notify = must_strdup_null(m->rcpts[0].notify);
+	c->rcpts[0].notify = notify_of_all(m);
 	c->rcpts[0].warned = m->rcpts[0].warned;	/* told is told */
 	c->rcpts[0].due = clock_queue_ms();
 	return c;
