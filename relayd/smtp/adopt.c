@@ -18,7 +18,6 @@
 #include "relayd/smtp/aftermath.h"
 #include "relayd/smtp/ledger.h"
 #include "relayd/smtp/outcome.h"
-#include "relayd/smtp/pause.h"
 #include "relayd/smtp/sched.h"
 #include "relayd/smtp/tally.h"
 
@@ -81,21 +80,7 @@ on_written(void *arg, const struct why *why)
 		log_err("a note of an adopted queue cannot be written: %s", why->text);
 }
 
-static void
-join_pause(struct adopt *a, const struct store_note *note, const char *domain)
-{
-	struct store *own = a->tools.store;
-	struct pause pause = { .reason = "" };
-
-	if (strlen(domain) >= sizeof pause.domain)
-		return;
-	(void)str_copy(pause.domain, domain, sizeof pause.domain);
-	(void)pause_parse(note->value, &pause);		/* damaged: it is paused all the same */
-	own->ops->note_put(own, note->key, note->value, on_written, NULL);
-	pause_set(a->tools.sched->pauses, &pause);
-	sched_pause(a->tools.sched, domain);
-}
-
+/* Of pauses ours is the list (pause_share.c): another worker's may be of yesterday. */
 static void
 join_note(struct adopt *a, const struct store_note *note)
 {
@@ -105,8 +90,6 @@ join_note(struct adopt *a, const struct store_note *note)
 		ledger_join(a->tools.ledger, rest, note->value);
 	else if ((rest = behind(note, TALLY_PREFIX)) != NULL)
 		tally_join(a->tools.tally, rest, note->value);
-	else if ((rest = behind(note, PAUSE_PREFIX)) != NULL)
-		join_pause(a, note, rest);
 }
 
 static void

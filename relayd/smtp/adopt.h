@@ -13,7 +13,7 @@
  * First of all its journal of outgoing mail is read (aftermath.h): what had been
  * delivered already is not adopted.
  *
- * The counts of exceptions and of monitor mode and the pauses come first, before
+ * The counts of exceptions and of monitor mode come first, before
  * the first delivery: a limit on uses goes on where it was. A crash while
  * they are being added may add them again, it never loses them.
  */
