@@ -12,6 +12,7 @@
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/pause.h"
 #include "relayd/smtp/sched.h"
+#include "relayd/smtp/wake.h"
 
 enum { DOMAIN, NOTE };
 static const struct ctl_arg pause_args[] = {
@@ -87,6 +88,7 @@ resume_step(struct ctl_call *c)
 	pause_end(c->house->sched->pauses, domain);
 	log_notice("destination %s is resumed by admin uid %u", domain, c->uid);
 	write_note(c, NULL);
+	wake_resumed(c->house->sched, domain);
 }
 
 /* A worker that is away is told when it is back (pause_share.c). */

@@ -97,6 +97,12 @@ look(const struct sched *s, const char *name)
 	return v;
 }
 
+static int
+waits_for_pause(const struct store_rcpt *r)
+{
+	return r->reason != NULL && strcmp(r->reason, why_token(WHY_PAUSED)) == 0;
+}
+
 enum ctl_state
 ctl_state_of(const struct sched *s, const struct store_rcpt *r)
 {
@@ -104,11 +110,14 @@ ctl_state_of(const struct sched *s, const struct store_rcpt *r)
 
 	if (r->state == STORE_HELD)
 		return CTL_HELD;
-	if (r->due > clock_queue_ms())
+	/* Its due time may be that of its next notice. */
+	if (r->due > clock_queue_ms() && !waits_for_pause(r))
 		return CTL_WAITING;
 	v = look(s, r->dest);
 	if (v.pause != NULL)
 		return CTL_PAUSED;
+	if (r->due > clock_queue_ms())
+		return CTL_WAITING;
 	return v.blocked_until != 0 ? CTL_BLOCKED : CTL_READY;
 }
 

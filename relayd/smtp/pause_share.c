@@ -15,6 +15,7 @@
 #include "relayd/smtp/pause.h"
 #include "relayd/smtp/sched.h"
 #include "relayd/smtp/siblings.h"
+#include "relayd/smtp/wake.h"
 
 #define FRONT		0
 #define PAUSES_MAX	100000
@@ -159,6 +160,7 @@ end_if_untold(const struct pause *p, void *arg)
 	log_notice("destination %s is resumed: worker 0 says so", domain);
 	pause_end(s->sched->pauses, domain);
 	note(s, domain, NULL);
+	wake_resumed(s->sched, domain);
 }
 
 static int

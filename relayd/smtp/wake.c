@@ -275,3 +275,24 @@ wake_planned(struct dest *d)
 	token = why_token(missing);
 	wake(d, &token, 1, d->why.reason == missing, "the destination's policy is known again");
 }
+
+/* ---- the administrator ---- */
+
+static void
+resume(void *value, void *arg)
+{
+	const char *token = why_token(WHY_PAUSED);
+	struct dest *d = value;
+
+	if (strcmp(d->key.domain, arg) == 0)
+		wake(d, &token, 1, 0, "the destination is resumed");
+}
+
+void
+wake_resumed(struct sched *s, const char *domain)
+{
+	char name[QUEUE_KEY_CAP];
+
+	(void)str_copy(name, domain, sizeof name);
+	map_each(s->dests, resume, name);
+}

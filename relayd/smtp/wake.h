@@ -11,6 +11,7 @@
  *	next hops, port, source address		what waits for any reason of reaching the host
  *	the plan (policy fetched, TLSA rolled)	what waits for a reason of TLS or policy
  *	there is a plan again			what waited for the reason why there was none
+ *	an administrator resumes it		what waited because it was paused
  *
  * What was under way then and fails is tried again at once: a message (job.cure), or the
  * search for a host (dest.changed).
@@ -34,5 +35,7 @@ int	wake_cures(enum wake_cure, enum why_reason);
 void	wake_reload(struct sched *, const struct generation *old);
 /* Its plan was decided just now. */
 void	wake_planned(struct dest *);
+/* The domain is not paused any more. */
+void	wake_resumed(struct sched *, const char *domain);
 
 #endif
