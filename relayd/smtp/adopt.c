@@ -242,7 +242,7 @@ on_done(void *arg)
 	const struct adopt_counts *c = adopt_mail_counts(a->mail);
 
 	log_notice("the queue in shards/%s is adopted: %" PRIu64 " messages to %" PRIu64
-	    " recipients; %" PRIu64 " could not be read", a->now->name, c->messages,
+	    " recipients; %" PRIu64 " were left", a->now->name, c->messages,
 	    c->recipients, c->stuck);
 	event_add(a->ev_again, &now);
 }

@@ -28,6 +28,7 @@ struct move {
 	struct store_spool	*spool;		/* to where */
 	uint64_t		 offset;
 	int			 known;		/* was put before a crash */
+	struct why		 why;		/* it could not be put */
 	struct event		 ev_again;
 };
 
@@ -154,16 +155,45 @@ on_again(evutil_socket_t fd, short what, void *arg)
 	remove_old(arg);
 }
 
+/* It stays where it is, for somebody to look at. */
+static void
+leave(struct move *m, const char *text)
+{
+	m->mail->counts.stuck++;
+	log_err("message %016" PRIx64 " cannot be adopted and stays: %s", m->msg->id, text);
+	move_end(m);
+}
+
+/* Why it was not taken: a restored backup may hold what is here already. */
+static void
+on_twin(void *arg, const struct why *why, struct store_message **found, size_t n, int more,
+    int64_t next_due)
+{
+	struct move *m = arg;
+
+	for (size_t i = 0; i < n; i++)
+		store_message_free(&found[i]);
+	if (m->mail->stopping)
+		return;
+	if (n > 0 || why->reason == WHY_CORRUPT) {
+		leave(m, "the queue has a message with its id");
+		return;
+	}
+	trouble(m->mail, why_is_set(why) ? why : &m->why);
+	move_end(m);
+}
+
 static void
 on_put(void *arg, const struct why *why)
 {
 	struct move *m = arg;
+	struct store *to = m->mail->to;
 
 	if (m->mail->stopping)
 		return;
 	if (why_is_set(why)) {
-		trouble(m->mail, why);
-		move_end(m);
+		m->why = *why;
+		to->ops->fetch(to, m->msg->id, on_twin, m);
 		return;
 	}
 	remove_old(m);
@@ -179,15 +209,6 @@ put(struct move *m)
 	key_of(m, key, sizeof key);
 	m->spool = NULL;		/* taken */
 	to->ops->put_noted(to, m->msg, spool, key, "1", on_put, m);
-}
-
-/* It stays where it is, for somebody to look at. */
-static void
-leave(struct move *m, const char *text)
-{
-	m->mail->counts.stuck++;
-	log_err("message %016" PRIx64 " cannot be adopted and stays: %s", m->msg->id, text);
-	move_end(m);
 }
 
 static void copy_more(struct move *);

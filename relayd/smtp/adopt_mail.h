@@ -33,7 +33,7 @@ struct adopt_mail_events {
 
 struct adopt_counts {
 	uint64_t	messages, recipients;
-	uint64_t	stuck;		/* messages that cannot be read, left where they are */
+	uint64_t	stuck;		/* that cannot be read or are here already, left where they are */
 };
 
 struct adopt_mail	*adopt_mail_new(struct event_base *, struct store *from, struct store *to,
