@@ -181,6 +181,24 @@ open_flight(struct sqlite_store *s, const char *dir)
 		log_warning("queue: no journal of outgoing mail: %s", why.text);
 }
 
+/* What cannot even be opened may be mended; if not, the first word stands. */
+static int
+open_db(struct sqlite_store *s, const char *dir, struct why *why)
+{
+	struct store_mended result;
+	struct why ignored = { 0 };
+	char text[sizeof ignored.text];
+
+	if (store_db_open(&s->db, dir, why) == 0)
+		return 0;
+	if (why->reason != WHY_CORRUPT || store_db_mend(&s->db, &result, &ignored) == -1)
+		return -1;
+	store_mend_say(&result, text, sizeof text);
+	log_err("queue: %s: what can be read is written anew: %s", why->text, text);
+	why_clear(why);
+	return 0;
+}
+
 struct store *
 store_sqlite_open(const struct store_param *p, struct why *why)
 {
@@ -190,7 +208,7 @@ store_sqlite_open(const struct store_param *p, struct why *why)
 	if (sqlite3_libversion_number() < 3051003)
 		log_info("SQLite %s is older than 3.51.3: safe here, with one connection only",
 		    sqlite3_libversion());
-	if (prepare_dir(s, p, why) == 0 && store_db_open(&s->db, p->directory, why) == 0) {
+	if (prepare_dir(s, p, why) == 0 && open_db(s, p->directory, why) == 0) {
 		open_flight(s, p->directory);
 		s->pub.newest = store_schema_newest(s->db.conn);
 		if (connect_loop(s, p->base, why) == 0 && start_thread(s) == 0)

@@ -10,6 +10,7 @@
 #include "lib/store/sqlite_int.h"
 
 #define REPORT_EVERY	60		/* failed tries to reopen, a second apart */
+#define MEND_EVERY_MS	(10 * 60000)
 
 static const struct op_class {
 	enum store_run	(*run)(struct sqlite_store *, struct store_op *);
@@ -76,6 +77,31 @@ say_broken(struct sqlite_store *s, const struct why *why)
 	    why->reason == WHY_LOCAL_SPACE ? WHY_LOCAL_SPACE : WHY_LOCAL_STORAGE);
 }
 
+/* Not again and again: if it does not help, what cannot be read fails by itself. */
+static int
+may_mend(const struct sqlite_store *s)
+{
+	return s->mended_at == 0 || clock_mono_ms() - s->mended_at >= MEND_EVERY_MS;
+}
+
+/* 0: all that can be read is in a new file. */
+static int
+mend(struct sqlite_store *s, const struct why *damage)
+{
+	struct store_mended result;
+	struct why why = { 0 };
+	char text[sizeof why.text];
+	int rc;
+
+	s->mended_at = clock_mono_ms();
+	s->nunlinks = 0;
+	store_thread_report(s, "queue: %s: what can be read is written anew", damage->text);
+	rc = store_db_mend(&s->db, &result, &why);
+	store_mend_say(&result, text, sizeof text);
+	store_thread_report(s, "queue: %s", rc == 0 ? text : why.text);
+	return rc;
+}
+
 static int
 recover(struct sqlite_store *s)
 {
@@ -83,6 +109,8 @@ recover(struct sqlite_store *s)
 	int rc;
 
 	rc = store_db_recover(&s->db, is_stopping, s, &why);
+	if (rc == -1 && why.reason == WHY_CORRUPT && !s->stopping && may_mend(s))
+		rc = mend(s, &why);
 	s->recovered_at = clock_mono_ms();
 	if (rc == 0)
 		atomic_store(&s->broken, WHY_NONE);
@@ -235,6 +263,11 @@ run_together(struct sqlite_store *s, struct store_op_list *list, struct why *why
 
 	STAILQ_FOREACH(op, list, next) {
 		r = run_one(s, op);
+		/* Whatever it made of it: the page will be met again. */
+		if (s->db.malformed && r != RUN_BROKEN && may_mend(s)) {
+			(void)why_set(why, WHY_CORRUPT, "queue.db has damaged pages");
+			return RUN_DAMAGED;
+		}
 		if (r == RUN_DONE || r == RUN_MORE)
 			continue;
 		*why = op->why;
@@ -291,6 +324,22 @@ run_singly(struct sqlite_store *s, struct store_op_list *list, struct why *why)
 		op->finished = !op->more;
 	}
 	return RUN_DONE;
+}
+
+/* All of it again, on a database without damaged pages. */
+static enum store_run
+run_mended(struct sqlite_store *s, struct store_op_list *list, struct why *why)
+{
+	struct store_op *op;
+
+	STAILQ_FOREACH(op, list, next)
+		undo(s, op);
+	fail_waiting_puts(s, why);
+	(void)mend(s, why);
+	if (s->db.conn == NULL)
+		return RUN_BROKEN;
+	why_clear(why);
+	return run_together(s, list, why);
 }
 
 /* D4: everyone who waited in this batch hears of it; only what may be repeated is, once. */
@@ -365,6 +414,8 @@ store_batch_run(struct sqlite_store *s, struct store_op_list *list)
 		return;
 	}
 	r = run_together(s, list, &why);
+	if (r == RUN_DAMAGED && s->db.malformed && may_mend(s))
+		r = run_mended(s, list, &why);
 	if (r == RUN_DAMAGED)
 		r = run_singly(s, list, &why);
 	if (r == RUN_BROKEN) {

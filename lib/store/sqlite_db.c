@@ -42,6 +42,7 @@ store_db_error(struct store_db *db, int rc, struct why *why, const char *doing)
 			return RUN_BROKEN;
 		}
 		(void)why_set(why, WHY_CORRUPT, "queue.db: %s: %s", doing, text);
+		db->malformed = 1;
 		return RUN_DAMAGED;
 	case SQLITE_CONSTRAINT:
 	case SQLITE_TOOBIG:
@@ -202,6 +203,7 @@ drop(struct store_db *db)
 		MUST(sqlite3_close(db->conn) == SQLITE_OK);
 	db->conn = NULL;
 	db->writing = 0;
+	db->malformed = 0;
 }
 
 /* errno, of this file. */
@@ -356,6 +358,24 @@ store_db_recover(struct store_db *db, int (*busy)(void *), void *arg, struct why
 	drop(db);
 	db->next_rcpt = next;
 	return -1;
+}
+
+int
+store_db_mend(struct store_db *db, struct store_mended *result, struct why *why)
+{
+	struct why ignored = { 0 };
+	int64_t next = db->next_rcpt;
+	int rc;
+
+	drop(db);
+	rc = store_mend(db, result, why);
+	if (open_all(db, rc == 0 ? why : &ignored) == -1) {
+		drop(db);
+		rc = -1;
+	}
+	if (db->next_rcpt < next)
+		db->next_rcpt = db->rcpt_limit = next;
+	return rc;
 }
 
 /* ---- values ---- */

@@ -51,6 +51,7 @@ struct store_db {
 	int64_t		 least;			/* the same, of when it was opened */
 	struct store_file_id id, wal_id;	/* of what is open */
 	unsigned long	 commits;
+	int		 malformed;		/* SQLite has met a damaged page */
 };
 
 /*
@@ -65,6 +66,9 @@ void		 store_db_close(struct store_db *);	/* checkpoints, truncates the WAL */
 /* Closes without believing anything, cuts unacknowledged frames off the WAL,
  * reopens, quick_check. busy is called now and then; 1 = give up. */
 int		 store_db_recover(struct store_db *, int (*busy)(void *), void *arg, struct why *);
+/* The same with a new file out of what can be read (sqlite_mend.c); as it was if that fails. */
+struct store_mended;
+int		 store_db_mend(struct store_db *, struct store_mended *, struct why *);
 enum store_run	 store_db_begin(struct store_db *, struct why *);	/* fine if begun */
 enum store_run	 store_db_commit(struct store_db *, struct why *);
 void		 store_db_rollback(struct store_db *);
@@ -87,6 +91,16 @@ int		 store_place_here(const struct store_db *, struct why *);	/* -1: there is n
 int		 store_place_whole(const struct store_db *, struct why *);
 /* Says on the loop what is missing in a directory that is about to be opened. */
 void		 store_place_warn(const char *dir, const char *spool);
+
+/* sqlite_mend.c */
+struct store_mended {
+	uint64_t	 rows, gaps;	/* copied; places where something was lost */
+	uint64_t	 lost;		/* messages of which no recipient is left */
+	char		 aside[STORE_PATH_MAX + 16];	/* where the damaged file is */
+};
+void		 store_mend_say(const struct store_mended *, char *to, size_t cap);
+/* Of a database that is closed. -1 and *why: it is as it was. */
+int		 store_mend(const struct store_db *, struct store_mended *, struct why *);
 
 /* ---- ops ---- */
 
@@ -232,6 +246,7 @@ struct sqlite_store {
 	size_t			 nunlinks, unlinks_cap;
 	int64_t			*bad;		/* recipient rows that cannot even be held */
 	size_t			 nbad;
+	int64_t			 mended_at;	/* mono ms, 0 never */
 	int64_t			 recovered_at, swept_at, measured_at, full_at;	/* mono ms */
 	int			 reserve_given;
 	int			 low;		/* space is short: checkpoint after each batch */

@@ -213,6 +213,26 @@ migrate(sqlite3 *conn, int version, struct why *why)
 }
 
 int
+store_schema_create(sqlite3 *conn, struct why *why)
+{
+	if (sqlite3_exec(conn, tables, NULL, NULL, NULL) != SQLITE_OK)
+		return fail(conn, why, "create");
+	if (sqlite3_exec(conn, held_index, NULL, NULL, NULL) != SQLITE_OK)
+		return fail(conn, why, "index of what is held");
+	return 0;
+}
+
+int
+store_schema_is_current(sqlite3 *conn, struct why *why)
+{
+	int version = identify(conn, why);
+
+	if (version == -1 || version == STORE_SCHEMA_VERSION)
+		return version == -1 ? -1 : 0;
+	return why_set(why, WHY_CORRUPT, "queue.db has schema %d", version);
+}
+
+int
 store_schema_prepare(sqlite3 *conn, struct why *why)
 {
 	char sql[64];

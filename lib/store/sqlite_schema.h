@@ -15,6 +15,10 @@
 /* Sets and reads back every pragma; makes the tables in an empty file, brings an older
  * schema up to date; refuses a newer or foreign one untouched. 0, or -1 and *why. */
 int	store_schema_prepare(sqlite3 *, struct why *);
+/* The tables alone, in a new file. */
+int	store_schema_create(sqlite3 *, struct why *);
+/* 0: it is a queue of this version. */
+int	store_schema_is_current(sqlite3 *, struct why *);
 /* The first recipient id that no row bears and none was ever promised. */
 int	store_schema_next_rcpt(sqlite3 *, int64_t *, struct why *);
 /* The highest id of a message, 0 if there is none. */
