@@ -237,12 +237,6 @@ role_ready(struct role *r)
 }
 
 void
-role_status(struct role *r, const char *line)
-{
-	io_chan_send(r->parent, IPC_STATUS, 0, line, strlen(line), -1);
-}
-
-void
 role_exit(struct role *r, int code)
 {
 	r->done = 1;

@@ -40,7 +40,6 @@ struct role_events {
 int		 role_main(const char *name, const struct role_events *, void *arg,
 		    struct role **role, struct event_base **base);
 void		 role_ready(struct role *);
-void		 role_status(struct role *, const char *line);
 void		 role_exit(struct role *, int code);
 /* The role's directory as it is seen now: "/" after a chroot. */
 const char	*role_directory(const struct role *);

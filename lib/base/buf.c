@@ -27,13 +27,6 @@ buf_clear(struct buf *b)
 	b->off = b->end = 0;
 }
 
-void
-buf_shrink(struct buf *b)
-{
-	if (buf_len(b) == 0)
-		buf_fini(b);
-}
-
 char *
 buf_reserve(struct buf *b, size_t n)
 {
@@ -259,19 +252,6 @@ buf_get_str(struct buf_reader *r, char *to, size_t cap)
 	if (n > 0)
 		memcpy(to, p, n);
 	to[n] = '\0';
-	return 0;
-}
-
-int
-buf_get_strdup(struct buf_reader *r, char **to, size_t max)
-{
-	const void *p;
-	size_t n;
-
-	*to = NULL;
-	if (get_text(r, &p, &n, max) == -1)
-		return -1;
-	*to = must_strndup(n > 0 ? p : "", n);
 	return 0;
 }
 

@@ -21,7 +21,6 @@ struct buf {
 void	buf_init(struct buf *);
 void	buf_fini(struct buf *);			/* frees, leaves it empty */
 void	buf_clear(struct buf *);		/* empty, keeps the memory */
-void	buf_shrink(struct buf *);		/* gives memory back if empty */
 
 static inline size_t	buf_len(const struct buf *b) { return b->end - b->off; }
 /* Borrowed until the next non-const call; not terminated. May be NULL if empty. */
@@ -76,7 +75,6 @@ int	buf_get_str(struct buf_reader *, char *, size_t cap);
 /* Borrowed pointer into the bytes; at most max long. */
 int	buf_get_blob(struct buf_reader *, const void **, size_t *len, size_t max);
 /* malloc'd string (no NUL inside) of at most max bytes; caller frees. */
-int	buf_get_strdup(struct buf_reader *, char **, size_t max);
 /* 0 if nothing failed and no byte remains. */
 int	buf_reader_done(const struct buf_reader *);
 

@@ -224,12 +224,6 @@ str_json_max(struct buf *b, const void *p, size_t n, size_t max)
 	render_buf(b, p, n, max < most ? max : most, unit_json);
 }
 
-void
-str_json(struct buf *b, const void *p, size_t n)
-{
-	str_json_max(b, p, n, SIZE_MAX);
-}
-
 unsigned
 str_distance(const char *a, const char *b)
 {

@@ -38,9 +38,7 @@ int	str_domain_matches(const char *pattern, const char *domain);
 void	str_escape(struct buf *, const void *, size_t n, size_t max);
 /* The same into a fixed array. */
 void	str_escape_to(char *to, size_t cap, const void *, size_t n);
-/* The inside of a JSON string (RFC 8259), invalid UTF-8 as U+FFFD. */
-void	str_json(struct buf *, const void *, size_t n);
-/* The same, at most max bytes of output, cut whole. */
+/* The inside of a JSON string (RFC 8259), invalid UTF-8 as U+FFFD; at most max bytes, cut whole. */
 void	str_json_max(struct buf *, const void *, size_t n, size_t max);
 
 /* Levenshtein distance, for "did you mean"; UINT_MAX if a name is over 127 bytes. */

@@ -89,12 +89,6 @@ why_is_set(const struct why *why)
 	return why->reason != WHY_NONE;
 }
 
-int
-why_permanent(const struct why *why)
-{
-	return why->dsn[0] == '5';
-}
-
 #define COLUMN(name)							\
 const char *								\
 why_##name(enum why_reason reason)					\

@@ -32,7 +32,6 @@ int		 why_set_dsn(struct why *, enum why_reason, const char *dsn, const char *fm
 		    __attribute__((format(printf, 4, 5)));
 void		 why_clear(struct why *);	/* NONE, "2.0.0", "" */
 int		 why_is_set(const struct why *);
-int		 why_permanent(const struct why *);	/* class 5 */
 
 const char	*why_token(enum why_reason);
 const char	*why_tlsrpt(enum why_reason);	/* RFC 8460 s4.3, "" if none */

@@ -294,9 +294,6 @@ const struct conf_hosts_limit *
  */
 size_t	 conf_exceptions_of(const struct conf *, const char *domain, int64_t wall_ms,
 	    const struct conf_exception **, size_t max);
-/* The first of them, or NULL. */
-const struct conf_exception *
-	 conf_exception_of(const struct conf *, const char *domain, int64_t wall_ms);
 /*
  * The exception that a client with tls_required_no stands for, "tls-required-no:NAME", or
  * NULL. It is one of exceptions[], without domains or hosts, so that conf_exceptions_of
@@ -304,13 +301,10 @@ const struct conf_exception *
  */
 const struct conf_exception *
 	 conf_client_exception(const struct conf *, const char *client);
-/* 1 if the address lies in one of the networks (delivery.allow_addresses). */
-int	 conf_networks_have(const struct conf_networks *, int family, const void *bytes);
 
 /* The word that stands in the file: "verify"; the names of plan_level are the same. */
 const char *conf_level_name(enum conf_level);
 const char *conf_mode_name(enum conf_mode);
 const char *conf_allow_name(enum conf_allow);
-const char *conf_profile_name(enum conf_profile);
 
 #endif

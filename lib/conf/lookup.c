@@ -29,17 +29,6 @@ address_plain(int *family, const void *bytes)
 	return bytes;
 }
 
-int
-conf_networks_have(const struct conf_networks *networks, int family, const void *bytes)
-{
-	const uint8_t *plain = address_plain(&family, bytes);
-
-	for (size_t i = 0; i < networks->n; i++)
-		if (network_has(&networks->v[i], family, plain))
-			return 1;
-	return 0;
-}
-
 const struct conf_client *
 conf_client_of(const struct conf *c, int family, const void *bytes)
 {
@@ -176,12 +165,4 @@ conf_client_exception(const struct conf *c, const char *client)
 		if (strcmp(c->exceptions.v[i].id, id) == 0)
 			return &c->exceptions.v[i];
 	return NULL;
-}
-
-const struct conf_exception *
-conf_exception_of(const struct conf *c, const char *domain, int64_t wall_ms)
-{
-	const struct conf_exception *first;
-
-	return conf_exceptions_of(c, domain, wall_ms, &first, 1) == 1 ? first : NULL;
 }

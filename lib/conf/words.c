@@ -83,9 +83,3 @@ conf_allow_name(enum conf_allow allow)
 {
 	return word_of(conf_words_allow, (int)allow);
 }
-
-const char *
-conf_profile_name(enum conf_profile profile)
-{
-	return word_of(conf_words_profile, (int)profile);
-}

@@ -286,22 +286,6 @@ io_chan_send(struct io_chan *c, uint16_t type, uint32_t request, const void *dat
 	update_writing(c);
 }
 
-int
-io_chan_flush(struct io_chan *c)
-{
-	while (!c->dead && !TAILQ_EMPTY(&c->out)) {
-		struct pollfd pfd = { .fd = c->fd, .events = POLLOUT };
-		int n = poll(&pfd, 1, 5000);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0 || flush(c) == -1)
-			return -1;
-	}
-	update_writing(c);
-	return 0;
-}
-
 struct io_chan *
 io_chan_new(struct event_base *base, int fd, size_t max_len, const struct io_chan_events *events,
     void *arg)

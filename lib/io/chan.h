@@ -37,7 +37,5 @@ void		 io_chan_free(struct io_chan **);
 /* Queues a frame; fd (or -1) is duplicated into the message and closed here once sent. */
 void		 io_chan_send(struct io_chan *, uint16_t type, uint32_t request, const void *,
 		    size_t, int fd);
-/* Blocks until everything queued has left (parent at start, before the loop runs). */
-int		 io_chan_flush(struct io_chan *);
 
 #endif

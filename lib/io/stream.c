@@ -548,12 +548,6 @@ int io_stream_errno(const struct io_stream *s) { return s->err; }
 int io_stream_ssl_error(const struct io_stream *s) { return s->ssl_err; }
 int io_stream_fd(const struct io_stream *s) { return s->fd; }
 
-int
-io_stream_handshaking(const struct io_stream *s)
-{
-	return s->phase == HANDSHAKE || s->phase == CLEAR_DRAIN;
-}
-
 void
 io_stream_input_max(struct io_stream *s, size_t max)
 {

@@ -83,7 +83,6 @@ int		 io_stream_tls(struct io_stream *, SSL *, int server);
 SSL		*io_stream_ssl(struct io_stream *);	/* NULL in clear; borrowed */
 int		 io_stream_errno(const struct io_stream *);
 int		 io_stream_ssl_error(const struct io_stream *);	/* SSL_get_error of the failure */
-int		 io_stream_handshaking(const struct io_stream *);
 int		 io_stream_fd(const struct io_stream *);
 
 #endif

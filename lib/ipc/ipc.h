@@ -31,7 +31,6 @@ enum ipc_parent {
 	IPC_LOG,		/* down, fd: the log file, opened anew */
 	IPC_READY,		/* up */
 	IPC_PONG,		/* up */
-	IPC_STATUS,		/* up: a line for the service manager */
 	IPC_WORKER,		/* down, perhaps fd: u32 number, u32 of how many; before IPC_CONFIG */
 	IPC_SIBLING,		/* down, fd: u32 worker; a channel between worker 0 and another */
 	IPC_PARENT__COUNT

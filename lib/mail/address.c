@@ -196,35 +196,3 @@ mail_address_domain(const char *address)
 
 	return at == NULL ? "" : at + 1;
 }
-
-void
-mail_address_quote(struct buf *out, const char *s, size_t len)
-{
-	int utf8;
-
-	if (len > 0 && dot_string(s, len, &utf8) == len) {
-		buf_add(out, s, len);
-		return;
-	}
-	buf_addc(out, '"');
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] == '"' || s[i] == '\\')
-			buf_addc(out, '\\');
-		buf_addc(out, s[i]);
-	}
-	buf_addc(out, '"');
-}
-
-void
-mail_address_unquote(struct buf *out, const char *s, size_t len)
-{
-	if (len < 2 || s[0] != '"') {
-		buf_add(out, s, len);
-		return;
-	}
-	for (size_t i = 1; i + 1 < len; i++) {
-		if (s[i] == '\\' && i + 2 < len)
-			i++;
-		buf_addc(out, s[i]);
-	}
-}

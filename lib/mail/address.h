@@ -47,9 +47,4 @@ const char *mail_address_domain(const char *address);
  */
 int	mail_address_literal(const char *, size_t len, int *family, uint8_t ip[16]);
 
-/* A decoded local part as it goes on the wire, quoted if it must be. */
-void	mail_address_quote(struct buf *, const char *, size_t len);
-/* The inverse, for a Local-part that is valid: quotes and backslashes removed. */
-void	mail_address_unquote(struct buf *, const char *, size_t len);
-
 #endif

@@ -118,9 +118,3 @@ mail_domain_to_ascii(const char *s, size_t len, char out[MAIL_DOMAIN_CAP], struc
 	}
 	return 0;
 }
-
-int
-mail_domain_is_literal(const char *domain)
-{
-	return domain[0] == '[';
-}

@@ -21,7 +21,5 @@ struct why;
  * Address literals are kept, in one spelling: [192.0.2.1], [IPv6:2001:db8::1].
  */
 int	mail_domain_to_ascii(const char *, size_t len, char out[MAIL_DOMAIN_CAP], struct why *);
-/* 1 if the (converted) domain is an address literal. */
-int	mail_domain_is_literal(const char *);
 
 #endif

@@ -33,12 +33,6 @@ const struct mail_dsn_action_row mail_dsn_actions[MAIL_DSN__COUNT] = {
 	    "Your message was passed on to a server that gives no further reports, for:" },
 };
 
-const char *
-mail_dsn_action_name(enum mail_dsn_action action)
-{
-	return mail_dsn_actions[action].name;
-}
-
 static int
 has_action(const struct mail_dsn *d, enum mail_dsn_action action)
 {

@@ -82,6 +82,5 @@ void	mail_dsn_compose(struct buf *out, const struct mail_dsn *, struct mail_dsn_
  * notification, and nothing was appended.
  */
 int	mail_dsn_to_ascii(struct buf *out, const char *, size_t);
-const char *mail_dsn_action_name(enum mail_dsn_action);	/* "failed" */
 
 #endif

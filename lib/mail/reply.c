@@ -37,12 +37,6 @@ mail_reply_reset(struct mail_reply_parser *p)
 	p->complete = 0;
 }
 
-int
-mail_reply_pending(const struct mail_reply_parser *p)
-{
-	return !p->complete && (p->nlines > 0 || buf_len(&p->line) > 0);
-}
-
 static enum mail_reply_result
 protocol_error(struct mail_reply_parser *p, struct why *why, const char *problem)
 {

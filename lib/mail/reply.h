@@ -58,8 +58,6 @@ void	mail_reply_reset(struct mail_reply_parser *);
 /* *used: bytes consumed, n if MORE. why may be NULL. */
 enum mail_reply_result mail_reply_feed(struct mail_reply_parser *, const void *, size_t n,
 	    size_t *used, struct mail_reply *, struct why *);
-/* 1 if bytes of an unfinished reply are held. */
-int	mail_reply_pending(const struct mail_reply_parser *);
 
 /* What a server offers (RFC 5321 s4.1.1.1). The first line is a greeting, not a keyword. */
 struct mail_ehlo {

@@ -52,13 +52,6 @@ plan_proof_name(enum plan_proof proof)
 }
 
 void
-plan_requirement_copy(struct plan_requirement *to, const struct plan_requirement *from)
-{
-	*to = *from;
-	tls_want_copy(&to->want, &from->want);
-}
-
-void
 plan_requirement_fini(struct plan_requirement *r)
 {
 	tls_want_fini(&r->want);

@@ -79,9 +79,6 @@ struct plan {
 };
 
 void		 plan_fini(struct plan *);
-/* Overwrites *to (which holds nothing yet). */
-void		 plan_requirement_copy(struct plan_requirement *to,
-		    const struct plan_requirement *from);
 void		 plan_requirement_fini(struct plan_requirement *);
 const char	*plan_level_name(enum plan_level);		/* "verify" */
 enum plan_level	 plan_level_of(const char *);			/* PLAN_NO_LEVEL if unknown */

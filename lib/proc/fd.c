@@ -38,46 +38,6 @@ limit(void)
 	return r.rlim_cur > INT_MAX ? INT_MAX : (int)r.rlim_cur;
 }
 
-/* Both ends included. A kernel or sandbox without close_range(2) gets the long way. */
-static void
-close_between(unsigned first, unsigned last)
-{
-	if (first > last || close_range(first, last, 0) == 0)
-		return;
-	for (unsigned fd = first, end = (unsigned)limit(); fd <= last && fd < end; fd++)
-		close((int)fd);
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	int x = *(const int *)a, y = *(const int *)b;
-
-	return (x > y) - (x < y);
-}
-
-void
-proc_fd_close_from(int lowest, const int *keep, size_t nkeep)
-{
-	int *sorted = must_calloc(nkeep, sizeof *sorted);
-	unsigned next;
-
-	MUST(lowest >= 0);
-	next = (unsigned)lowest;
-	if (nkeep > 0)
-		memcpy(sorted, keep, nkeep * sizeof *keep);
-	qsort(sorted, nkeep, sizeof *sorted, by_value);
-	for (size_t i = 0; i < nkeep; i++) {
-		if (sorted[i] < 0 || (unsigned)sorted[i] < next)
-			continue;
-		if ((unsigned)sorted[i] > next)
-			close_between(next, (unsigned)sorted[i] - 1);
-		next = (unsigned)sorted[i] + 1;
-	}
-	close_between(next, UINT_MAX);
-	free(sorted);
-}
-
 int
 proc_fd_cloexec(int fd, int on)
 {

@@ -10,8 +10,6 @@
 
 /* Opens /dev/null on each of 0, 1, 2 that is closed. 0, or -1 with errno. */
 int	proc_fd_stdio(void);
-/* Closes every descriptor from `lowest` on but those in keep (any order). */
-void	proc_fd_close_from(int lowest, const int *keep, size_t nkeep);
 /* 0, or -1 with errno. */
 int	proc_fd_cloexec(int fd, int on);
 int	proc_fd_nonblock(int fd, int on);

@@ -152,23 +152,3 @@ proc_priv_no_fork(void)
 
 	return setrlimit(RLIMIT_NPROC, &none);
 }
-
-void
-proc_priv_clear_env(const char *const *keep)
-{
-	char *values[16] = { NULL };
-	size_t n;
-
-	for (n = 0; keep[n] != NULL; n++) {
-		const char *value = getenv(keep[n]);
-
-		MUST(n < LENGTH(values));
-		values[n] = must_strdup_null(value);
-	}
-	clearenv();
-	for (size_t i = 0; i < n; i++) {
-		if (values[i] != NULL)
-			setenv(keep[i], values[i], 1);
-		free(values[i]);
-	}
-}

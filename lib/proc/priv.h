@@ -36,7 +36,4 @@ int	proc_priv_seal(void);
 /* No further process or thread. Root is not bound by it. 0, or -1 with errno. */
 int	proc_priv_no_fork(void);
 
-/* Empties the environment but for the variables named, a list ended by NULL. */
-void	proc_priv_clear_env(const char *const *keep);
-
 #endif

@@ -29,12 +29,6 @@ queue_id_after(uint64_t last, int64_t wall_ms, uint32_t random, unsigned worker)
 	return (uint64_t)ms << COUNT_BITS | random << WORKER_BITS | worker;
 }
 
-int64_t
-queue_id_wall_ms(uint64_t id)
-{
-	return (int64_t)(id >> COUNT_BITS) + EPOCH_MS;
-}
-
 uint64_t
 queue_id_next(void)
 {
@@ -47,11 +41,4 @@ queue_id_worker(unsigned worker)
 {
 	MUST(worker < QUEUE_ID_WORKERS);
 	own = worker;
-}
-
-void
-queue_id_floor(uint64_t floor)
-{
-	if (floor > given && floor < INT64_MAX / 2)
-		given = floor;
 }

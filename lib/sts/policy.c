@@ -302,17 +302,6 @@ sts_policy_parse(struct sts_policy *p, const char *body, size_t len, struct why 
 }
 
 void
-sts_policy_copy(struct sts_policy *to, const struct sts_policy *from)
-{
-	*to = *from;
-	to->patterns = NULL;
-	if (from->npatterns == 0)
-		return;
-	to->patterns = must_calloc(from->npatterns, sizeof *to->patterns);
-	memcpy(to->patterns, from->patterns, from->npatterns * sizeof *to->patterns);
-}
-
-void
 sts_policy_fini(struct sts_policy *p)
 {
 	free(p->patterns);

@@ -27,7 +27,6 @@ struct sts_policy {
 /* 0 and *p filled (fini it), or -1 and *why STS_INVALID with the line number. */
 int		 sts_policy_parse(struct sts_policy *p, const char *body, size_t len,
 		    struct why *);
-void		 sts_policy_copy(struct sts_policy *to, const struct sts_policy *from);
 void		 sts_policy_fini(struct sts_policy *);
 const char	*sts_mode_name(enum sts_mode);		/* "enforce" */
 

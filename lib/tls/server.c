@@ -116,13 +116,3 @@ tls_server_session(struct tls_server *s)
 		SSL_set_accept_state(ssl);
 	return ssl;
 }
-
-int64_t
-tls_server_not_after(const struct tls_server *s)
-{
-	struct tm tm;
-
-	if (!ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(s->ctx)), &tm))
-		return 0;
-	return timegm(&tm);
-}

@@ -26,7 +26,5 @@ void	 tls_server_free(struct tls_server **);
 
 /* A server-side SSL without BIO; the caller frees it. NULL if memory is short. */
 SSL	*tls_server_session(struct tls_server *);
-/* End of the leaf's validity, Unix seconds (HARDENING O4). */
-int64_t	 tls_server_not_after(const struct tls_server *);
 
 #endif

@@ -51,8 +51,6 @@ struct tls_facts {
 	char	matched_name[DNS_NAME_MAX];
 };
 
-/* Overwrites *to (which holds nothing yet). */
-void	tls_want_copy(struct tls_want *to, const struct tls_want *from);
 void	tls_want_fini(struct tls_want *);
 
 #endif

@@ -112,7 +112,6 @@ static void
 on_frame(void *arg, const struct io_frame *f)
 {
 	struct child *c = arg;
-	char line[256];
 
 	if (f->fd != -1)
 		close(f->fd);
@@ -126,10 +125,6 @@ on_frame(void *arg, const struct io_frame *f)
 		break;
 	case IPC_PONG:
 		c->last_pong = clock_mono_ms();
-		break;
-	case IPC_STATUS:
-		str_escape_to(line, sizeof line, f->data, f->len);
-		c->events->status(c->arg, c, line);
 		break;
 	default:
 		log_warning("%s: unexpected message %u dropped", c->name, f->type);

@@ -17,7 +17,6 @@ struct event_base;
 struct child_events {
 	void	(*started)(void *arg, struct child *);	/* hand everything over now */
 	void	(*ready)(void *arg, struct child *);
-	void	(*status)(void *arg, struct child *, const char *line);
 	/*
 	 * It ended by itself with a status of sysexits.h: what it cannot do it will not be able to
 	 * do the next time. 1 = it stays down.

@@ -94,13 +94,6 @@ on_ready(void *arg, struct child *c)
 }
 
 static void
-on_status(void *arg, struct child *c, const char *line)
-{
-	(void)arg;
-	proc_notify_status("%s", line);
-}
-
-static void
 stop(struct parent *p, int64_t grace)
 {
 	struct timeval tv = { (grace + STOP_SLACK_MS) / 1000, 0 };
@@ -161,7 +154,7 @@ on_exited(void *arg, struct child *c, int gave_up)
 }
 
 static const struct child_events child_events = {
-	.started = on_started, .ready = on_ready, .status = on_status, .refused = on_refused,
+	.started = on_started, .ready = on_ready, .refused = on_refused,
 	.exited = on_exited,
 };
 

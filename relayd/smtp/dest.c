@@ -338,14 +338,6 @@ const char *dest_name(const struct dest *d) { return d->name; }
 struct heap_node *dest_timer(struct dest *d) { return &d->timer; }
 struct dest *dest_of_timer(struct heap_node *n) { return HEAP_OWNER(n, struct dest, timer); }
 int dest_busy(const struct dest *d) { return d->nout > 0; }
-uint64_t dest_count(const struct dest *d) { return d->count; }
-
-const struct why *
-dest_why(const struct dest *d, int64_t *until)
-{
-	*until = queue_backoff_until(&d->backoff);
-	return &d->why;
-}
 
 void
 dest_look(const struct dest *d, struct dest_view *v)

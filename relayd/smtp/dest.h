@@ -51,10 +51,7 @@ struct job	*dest_claim(struct dest *, struct store_message **);
 void		 dest_give_up(struct dest *, struct job *);
 /* Its domain was paused or resumed (pause.h): paused it takes mail and delivers none. */
 void		 dest_pause(struct dest *);
-/* For relayctl: recipients known, reason and time (mono ms, 0 = none) of a block. */
-uint64_t	 dest_count(const struct dest *);
-const struct why *dest_why(const struct dest *, int64_t *until);
-/* The same and more at one glance; pointers are borrowed until the loop turns. */
+/* For relayctl; pointers are borrowed until the loop turns. */
 struct dest_view {
 	uint64_t		 count;		/* recipients known */
 	size_t			 nready, nout;	/* messages in memory: waiting, with a lane */

@@ -154,12 +154,6 @@ intake_rcpt(struct intake *in, const struct mail_command *rcpt, struct mail_answ
 	return 0;
 }
 
-size_t
-intake_rcpts(const struct intake *in)
-{
-	return in->msg->nrcpts;
-}
-
 /* ---- text ---- */
 
 void

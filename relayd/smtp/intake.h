@@ -52,7 +52,6 @@ struct intake	*intake_new(const struct intake_param *, const struct mail_command
 void		 intake_free(struct intake **);
 /* 0, or -1 and *answer. */
 int		 intake_rcpt(struct intake *, const struct mail_command *, struct mail_answer *);
-size_t		 intake_rcpts(const struct intake *);
 
 /*
  * The text begins: the Received field is written. helo, TLS... of *trace are the session's.

@@ -32,6 +32,7 @@ pack_again(const struct conf *c)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
+	const struct conf_exception *first;
 	static const uint8_t address[16] = { 10, 8, 0, 1 };
 	struct conf_errors e;
 	struct conf *c;
@@ -45,7 +46,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	conf_client_of(c, AF_INET, address);
 	conf_client_of(c, AF_INET6, address);
 	conf_destination_of(c, "a.partner.example");
-	conf_exception_of(c, "a.partner.example", 0);
+	conf_exceptions_of(c, "a.partner.example", 0, &first, 1);
 	pack_again(c);
 	conf_free(&c);
 	return 0;

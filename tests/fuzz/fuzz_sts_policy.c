@@ -13,7 +13,7 @@ int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct sts_policy p, copy;
+	struct sts_policy p;
 	struct why why;
 	size_t i;
 
@@ -23,15 +23,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	MUST(p.max_age <= STS_MAX_AGE_MAX && p.npatterns <= STS_PATTERNS_MAX);
 	MUST(p.npatterns > 0 || p.mode == STS_MODE_NONE);
-	sts_policy_copy(&copy, &p);
-	for (i = 0; i < copy.npatterns; i++) {
-		const char *s = copy.patterns[i];
+	for (i = 0; i < p.npatterns; i++) {
+		const char *s = p.patterns[i];
 
 		MUST(strlen(s) < DNS_NAME_MAX && strpbrk(s, " \t\r\n") == NULL);
 		/* A pattern matches itself only if it is a host. */
 		MUST(sts_match_pattern(s, s) == (s[0] != '*'));
 	}
-	sts_policy_fini(&copy);
 	sts_policy_fini(&p);
 	return 0;
 }

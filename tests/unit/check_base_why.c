@@ -40,14 +40,11 @@ START_TEST(sets_and_clears)
 
 	memset(&why, 0, sizeof why);
 	ck_assert(!why_is_set(&why));
-	ck_assert(!why_permanent(&why));
 	ck_assert_int_eq(why_set(&why, WHY_NO_SUCH_DOMAIN, "%s has no %d", "a.example", 1), -1);
 	ck_assert(why_is_set(&why));
-	ck_assert(why_permanent(&why));
 	ck_assert_str_eq(why.dsn, "5.1.2");
 	ck_assert_str_eq(why.text, "a.example has no 1");
 	ck_assert_int_eq(why_set(&why, WHY_TLS_EOF, "x"), -1);
-	ck_assert(!why_permanent(&why));
 	ck_assert_int_eq(why_set(NULL, WHY_TLS_EOF, "x"), -1);
 	why_clear(&why);
 	ck_assert(!why_is_set(&why));

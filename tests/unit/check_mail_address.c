@@ -52,32 +52,6 @@ START_TEST(vectors_mailbox)
 }
 END_TEST
 
-START_TEST(vectors_quote)
-{
-	json_t *root = vectors_load("address/quote.json"), *row;
-	struct text in;
-	struct buf out, back;
-	size_t i;
-
-	if (root == NULL)
-		return;
-	buf_init(&out);
-	buf_init(&back);
-	VECTORS_EACH(root, i, row) {
-		in = vectors_text(row, "input");
-		buf_clear(&out);
-		buf_clear(&back);
-		mail_address_quote(&out, in.p, in.n);
-		ck_assert_str_eq(buf_str(&out), vectors_text(row, "output").p);
-		mail_address_unquote(&back, buf_data(&out), buf_len(&out));
-		ck_assert_str_eq(buf_str(&back), in.p);
-	}
-	buf_fini(&out);
-	buf_fini(&back);
-	json_decref(root);
-}
-END_TEST
-
 START_TEST(vectors_idn)
 {
 	json_t *root = vectors_load("address/idn-to-ascii.json"), *row;
@@ -216,7 +190,6 @@ main(void)
 	TCase *tc = tcase_create("address");
 
 	tcase_add_test(tc, vectors_mailbox);
-	tcase_add_test(tc, vectors_quote);
 	tcase_add_test(tc, vectors_idn);
 	tcase_add_loop_test(tc, own_domains, 0, LENGTH(domains));
 	tcase_add_test(tc, domain_limits);

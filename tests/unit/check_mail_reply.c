@@ -36,7 +36,6 @@ run(const char *s, size_t n, size_t cut, int bytewise, struct outcome *o)
 		ck_assert(o->reply.lines_len < sizeof o->lines);
 		memcpy(o->lines, o->reply.lines, o->reply.lines_len);
 		o->reply.lines = NULL;
-		ck_assert(!mail_reply_pending(&p));
 	}
 	mail_reply_fini(&p);
 }
@@ -242,7 +241,6 @@ START_TEST(two_replies_and_stale_status)
 	at += used;
 	ck_assert_int_eq(mail_reply_feed(&p, both + at, strlen(both) - at, &used, &r, NULL),
 	    MAIL_REPLY_MORE);
-	ck_assert(mail_reply_pending(&p));
 	mail_reply_fini(&p);
 }
 END_TEST

@@ -87,10 +87,9 @@ END_TEST
 
 START_TEST(plan_key_ignores_rotation)
 {
-	struct plan_requirement a = requirement(), b;
+	struct plan_requirement a = requirement(), b = requirement();
 	struct dns_tlsa first;
 
-	plan_requirement_copy(&b, &a);
 	first = b.want.tlsa.rr[0];
 	b.want.tlsa.rr[0] = b.want.tlsa.rr[1];
 	b.want.tlsa.rr[1] = first;

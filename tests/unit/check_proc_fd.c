@@ -19,44 +19,6 @@ is_open(int fd)
 	return fcntl(fd, F_GETFD) != -1;
 }
 
-static const struct {
-	int		lowest;
-	int		keep[4];
-	size_t		nkeep;
-	const char	*left;		/* of 3..9, 'x' where it stays open */
-} closings[] = {
-	{ 3, { 0 }, 0, "......." },
-	{ 3, { 5 }, 1, "..x...." },
-	{ 3, { 9, 3, 5 }, 3, "x.x...x" },
-	{ 3, { 5, 5, -1, 4 }, 4, ".xx...." },
-	{ 5, { 7 }, 1, "xx..x.." },
-	{ 5, { 3 }, 1, "xx....." },
-	{ 10, { 0 }, 0, "xxxxxxx" },
-	{ 3, { 900, 3 }, 2, "x......" },	/* a closed one in the list */
-};
-
-static void
-close_some(int i)
-{
-	int null = open("/dev/null", O_RDONLY);
-
-	for (int fd = 3; fd < 10; fd++)
-		NEED(fd == null || dup2(null, fd) == fd);
-	NEED(fcntl(null, F_DUPFD, 500) >= 500);
-	proc_fd_close_from(closings[i].lowest, closings[i].keep, closings[i].nkeep);
-	for (int fd = 0; fd < 3; fd++)
-		NEED(is_open(fd));
-	for (int fd = 3; fd < 10; fd++)
-		NEED(is_open(fd) == (closings[i].left[fd - 3] == 'x'));
-	NEED(!is_open(500));
-}
-
-START_TEST(closes_all_but_those_kept)
-{
-	ck_assert_int_eq(in_child(close_some, _i), 0);
-}
-END_TEST
-
 static void
 lose_stdio(int mask)
 {
@@ -160,7 +122,6 @@ main(void)
 	int failed;
 
 	suite_add_tcase(s, tc);
-	tcase_add_loop_test(tc, closes_all_but_those_kept, 0, LENGTH(closings));
 	tcase_add_loop_test(tc, fills_the_standard_three, 0, 8);
 	tcase_add_test(tc, sets_and_clears_flags);
 	tcase_add_test(tc, raises_the_limit);

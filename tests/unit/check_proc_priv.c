@@ -133,27 +133,6 @@ START_TEST(seals)
 }
 END_TEST
 
-static void
-clear_env(int unused)
-{
-	static const char *const keep[] = { "KEPT", "ABSENT", NULL };
-	static const char *const nothing[] = { NULL };
-
-	setenv("KEPT", "value", 1);
-	setenv("LD_PRELOAD", "x", 1);
-	proc_priv_clear_env(keep);
-	NEED(strcmp(getenv("KEPT"), "value") == 0);
-	NEED(getenv("LD_PRELOAD") == NULL && getenv("PATH") == NULL && getenv("ABSENT") == NULL);
-	proc_priv_clear_env(nothing);
-	NEED(getenv("KEPT") == NULL);
-}
-
-START_TEST(clears_the_environment)
-{
-	ck_assert_int_eq(in_child(clear_env, 0), 0);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -168,7 +147,6 @@ main(void)
 	tcase_add_test(tc, superuser_is_refused);
 	tcase_add_test(tc, finds_accounts);
 	tcase_add_test(tc, seals);
-	tcase_add_test(tc, clears_the_environment);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);
 	srunner_free(sr);

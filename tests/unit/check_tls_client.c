@@ -340,23 +340,6 @@ START_TEST(client_bears_odd_records)
 }
 END_TEST
 
-START_TEST(want_copies)
-{
-	struct tls_want want = want_plain(), copy;
-
-	kit_tlsa(&want.tlsa, 3, 1, 1, leaf.cert, 0);
-	tls_want_copy(&copy, &want);
-	ck_assert(copy.tlsa.n == 1 && copy.tlsa.rr != want.tlsa.rr);
-	ck_assert(copy.tlsa.rr[0].data != want.tlsa.rr[0].data);
-	ck_assert_str_eq(copy.host, want.host);
-	tls_want_fini(&want);
-	ck_assert(want.tlsa.n == 0 && want.host[0] == '\0' && want.min_version == 0);
-	ck_assert_int_eq(copy.tlsa.rr[0].len, 32);
-	tls_want_fini(&copy);
-	tls_want_fini(&copy);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -375,7 +358,6 @@ main(void)
 	tcase_add_loop_test(tc, client_bounds_chains, 0, LENGTH(chains));
 	tcase_add_test(tc, client_bears_many_names);
 	tcase_add_test(tc, client_bears_odd_records);
-	tcase_add_test(tc, want_copies);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

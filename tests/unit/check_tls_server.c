@@ -103,7 +103,6 @@ START_TEST(server_reads_lengths)
 	ck_assert(s != NULL);
 	free(cert);
 	free(key);
-	ck_assert(llabs(tls_server_not_after(s) - (time(NULL) + 30 * KIT_DAY)) < 120);
 	tls_server_free(&s);
 }
 END_TEST
