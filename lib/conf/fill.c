@@ -2,7 +2,6 @@
 /* fill: rows -> struct conf, by offset and type of the schema row. */
 #include "lib/conf/conf_int.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/str.h"

@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "lib/base/clock.h"
 #include "lib/base/str.h"
 
 #define DAY	((int64_t)86400 * 1000)

@@ -7,7 +7,6 @@
  */
 #include "lib/conf/conf_int.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/buf.h"

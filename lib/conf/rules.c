@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "lib/base/bug.h"
 #include "lib/base/str.h"
 
 /* A good row, or NULL. */

@@ -2,7 +2,6 @@
 /* tree: libconfig's tree, flattened into rows. Nothing else knows libconfig. */
 #include "lib/conf/conf_int.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,7 +7,6 @@
  */
 #include "lib/dns/resolver.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,6 @@
 #include "lib/history/ledger.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/str.h"

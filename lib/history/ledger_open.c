@@ -9,7 +9,6 @@
 #include "lib/base/bug.h"
 #include "lib/base/list.h"
 #include "lib/base/log.h"
-#include "lib/base/str.h"
 #include "lib/history/ledger_int.h"
 
 static const char schema[] =

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* evidence: what `policy` found out, on the wire. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/bug.h"
-#include "lib/base/str.h"
 #include "lib/history/ledger.h"
 #include "lib/ipc/ipc_int.h"
 #include "lib/mail/address.h"

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lib/base/buf.h"
 #include "lib/base/str.h"
 #include "lib/mail/utf8.h"
 

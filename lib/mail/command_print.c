@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* command_print: command values as lines, and the words of RFC 3461. */
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/buf.h"

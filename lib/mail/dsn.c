@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "lib/base/buf.h"
-#include "lib/base/clock.h"
 #include "lib/base/rand.h"
 #include "lib/base/str.h"
 #include "lib/mail/datain.h"

@@ -3,7 +3,6 @@
 #include "lib/plan/ratchet.h"
 
 #include "lib/base/clock.h"
-#include "lib/base/str.h"
 #include "lib/plan/plan.h"
 #include "lib/sts/match.h"
 

@@ -20,7 +20,6 @@
 #include "lib/base/bug.h"
 #include "lib/base/rand.h"
 #include "lib/base/str.h"
-#include "lib/store/io.h"
 
 #define MAGIC	0x32746867696c4672u	/* "rFlight2" */
 #define CRASH	0x4853415243u

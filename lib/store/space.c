@@ -2,7 +2,6 @@
 /* space: where a queue may live, and how much room is left there. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>

@@ -2,7 +2,6 @@
 /* sqlite_put: a message and its recipients into rows, its body into row or file. */
 #include <string.h>
 
-#include "lib/base/bug.h"
 #include "lib/store/sqlite_int.h"
 
 #define RCPT_IDS_RESERVED	65536	/* per write of the counter */

@@ -2,7 +2,6 @@
 /* sqlite_settle: what became of recipients, and setting aside what is damaged. */
 #include <inttypes.h>
 
-#include "lib/base/bug.h"
 #include "lib/store/sqlite_int.h"
 
 static enum store_run

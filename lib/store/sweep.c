@@ -7,7 +7,6 @@
 #include "lib/store/spool.h"
 
 #include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

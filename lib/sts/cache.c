@@ -3,12 +3,10 @@
 #include "lib/sts/cache.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <sqlite3.h>
 
-#include "lib/base/bug.h"
 #include "lib/base/list.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"

@@ -3,13 +3,11 @@
 #include "lib/sts/engine.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <event2/event.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
-#include "lib/base/str.h"
 #include "lib/sts/engine_int.h"
 
 #define WAIT_DEFAULT	10000

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "lib/base/bug.h"
-#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/dns/name.h"

@@ -3,11 +3,9 @@
 #include "lib/sts/fetch.h"
 
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* fetch_multi: libcurl's multi interface on libevent; starting, ending and queueing fetches. */
 #include <stdlib.h>
-#include <string.h>
 
 #include <event2/event.h>
 #include <openssl/err.h>

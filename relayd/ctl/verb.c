@@ -3,7 +3,6 @@
 #include "relayd/ctl/verb.h"
 
 #include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,9 +16,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/list.h"
 #include "lib/base/log.h"
-#include "lib/base/str.h"
 #include "lib/conf/conf.h"
-#include "lib/io/listener.h"
 #include "lib/ipc/ipc.h"
 #include "lib/proc/crowd.h"
 #include "lib/proc/fd.h"

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "lib/base/bug.h"
-#include "lib/base/str.h"
 #include "lib/plan/admit.h"
 #include "relayd/smtp/client_int.h"
 

@@ -3,7 +3,6 @@
  * client_fsm: the states of an outgoing connection, which may follow which,
  * and what is sent on entry. MAIL is reachable from ADMIT alone.
  */
-#include <string.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"

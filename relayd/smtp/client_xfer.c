@@ -6,7 +6,6 @@
  */
 #include <string.h>
 
-#include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "lib/base/str.h"
 #include "lib/mail/command.h"

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "lib/base/bug.h"
 #include "lib/base/clock.h"
 #include "relayd/smtp/ask.h"
 #include "relayd/smtp/sched.h"

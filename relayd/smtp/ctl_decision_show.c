@@ -5,7 +5,6 @@
  * says about it.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/list.h"

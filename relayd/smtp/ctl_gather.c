@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "lib/base/bug.h"
-#include "lib/base/list.h"
 #include "relayd/smtp/ctl_call.h"
 #include "relayd/smtp/ctl_json.h"
 #include "relayd/smtp/ctl_merge.h"

@@ -4,7 +4,6 @@
  * what destinations have proven (lib/history), which the policy worker knows.
  * After an acceptance the destination gets a new plan at once.
  */
-#include <string.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/str.h"

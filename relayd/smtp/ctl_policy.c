@@ -4,7 +4,6 @@
  * what is kept of a domain's MTA-STS policy, and the plan that is in force. A
  * policy that was fetched or forgotten makes the plan be decided again.
  */
-#include <string.h>
 
 #include "lib/base/map.h"
 #include "lib/base/str.h"

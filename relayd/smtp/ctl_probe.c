@@ -4,7 +4,6 @@
  * now, and what every address of its hosts shows up to the gate. A line per
  * address, then one that sums up: would mail go?
  */
-#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/str.h"

@@ -11,7 +11,6 @@
 #include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
-#include "relayd/smtp/dest.h"
 #include "relayd/smtp/sched.h"
 
 #define RCPTS_A_STEP	100

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/list.h"
 #include "lib/base/num.h"
 #include "lib/base/str.h"
 #include "lib/base/why.h"

@@ -2,8 +2,6 @@
 /* delivlog: see delivlog.h. */
 #include "relayd/smtp/delivlog.h"
 
-#include <string.h>
-
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/list.h"

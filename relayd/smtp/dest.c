@@ -3,7 +3,6 @@
 #include "relayd/smtp/dest.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"

@@ -2,7 +2,6 @@
 /* families: see families.h. */
 #include "relayd/smtp/families.h"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 static enum families_change

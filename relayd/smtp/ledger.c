@@ -4,13 +4,11 @@
 
 #include <event2/event.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
-#include "lib/base/list.h"
 #include "lib/base/log.h"
 #include "lib/base/num.h"
 #include "lib/base/str.h"

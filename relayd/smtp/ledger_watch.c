@@ -10,7 +10,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/list.h"
 #include "lib/base/log.h"
-#include "lib/store/store.h"
 #include "relayd/smtp/generation.h"
 #include "relayd/smtp/ledger_int.h"
 

@@ -5,7 +5,6 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
@@ -15,7 +14,6 @@
 #include "lib/base/str.h"
 #include "lib/mail/queue_id.h"
 #include "relayd/smtp/aftermath.h"
-#include "relayd/smtp/dest.h"
 #include "relayd/smtp/flight.h"
 #include "relayd/smtp/generation.h"
 #include "relayd/smtp/notice.h"

@@ -8,7 +8,6 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
-#include "lib/base/list.h"
 
 /* One address, while it is looked at. */
 struct look {

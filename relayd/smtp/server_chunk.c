@@ -5,7 +5,6 @@
  * text is ever taken for commands.
  */
 #include "lib/base/clock.h"
-#include "lib/base/log.h"
 #include "relayd/smtp/server_int.h"
 
 #define CHUNKS_PER_MIB	60		/* HARDENING I6 */

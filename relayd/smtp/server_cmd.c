@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* server_cmd: one handler per verb, and a table that says when each may come. */
-#include <string.h>
 
 #include "lib/base/str.h"
 #include "relayd/smtp/server_int.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* server_text: from 354, or the first BDAT, to the reply behind the commit. */
 #include "lib/base/clock.h"
-#include "lib/base/log.h"
 #include "relayd/smtp/server_int.h"
 
 #define STALL_MS	60000	/* a client that sends nothing for so long */

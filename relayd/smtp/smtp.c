@@ -11,7 +11,6 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
-#include "lib/base/list.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/io/listener.h"

@@ -8,7 +8,6 @@
 #include "lib/base/bug.h"
 #include "lib/base/buf.h"
 #include "lib/base/rand.h"
-#include "lib/base/str.h"
 
 static uint64_t
 digest(const struct source *s)

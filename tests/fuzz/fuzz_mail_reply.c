@@ -9,7 +9,6 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/bug.h"
-#include "lib/base/str.h"
 #include "lib/mail/reply.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);

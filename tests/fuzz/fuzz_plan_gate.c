@@ -7,7 +7,6 @@
  * an exception overrides what is published; facts that are weaker in one
  * point never open what stronger ones do not.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/bug.h"

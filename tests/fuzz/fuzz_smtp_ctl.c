@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* fuzz_smtp_ctl: any line on the control socket is refused in words or understood within bounds. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/bug.h"

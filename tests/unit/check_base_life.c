@@ -3,7 +3,6 @@
 #include "lib/base/life.h"
 
 #include <check.h>
-#include <stdlib.h>
 
 #define HOUR	INT64_C(3600000)
 #define DAY	(24 * HOUR)

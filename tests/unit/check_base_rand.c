@@ -2,7 +2,6 @@
 /* check_base_rand: bounds, spread, forks, and SipHash's published vectors. */
 #include "lib/base/rand.h"
 
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

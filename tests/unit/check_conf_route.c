@@ -9,7 +9,6 @@
 
 #include <check.h>
 
-#include "lib/base/buf.h"
 #include "lib/base/list.h"
 #include "lib/base/str.h"
 #include "lib/conf/conf.h"

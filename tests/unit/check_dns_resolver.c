@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* check_dns_resolver: the resolver and the typed look-ups against a signed internet of our own. */
 #include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/buf.h"
-#include "lib/base/bug.h"
 #include "lib/base/list.h"
 #include "lib/base/str.h"
 #include "lib/dns/addr.h"

@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <signal.h>
 
-#include "lib/base/list.h"
 #include "lib/io/stream.h"
 #include "tests/unit/io_kit.h"
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The question to the policy worker: about a domain's MX, or about next hops. */
 #include <stdlib.h>
-#include <string.h>
 
 #include <check.h>
 
-#include "lib/base/str.h"
 #include "lib/ipc/ipc.h"
 
 static struct ipc_ask ask;

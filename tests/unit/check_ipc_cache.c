@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* The cached MTA-STS policy on the wire: round trip, every truncation, every bit, every limit. */
-#include <stdlib.h>
 #include <string.h>
 
 #include <check.h>

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* The TLS history on the wire: round trip, every truncation, every bit, every limit. */
 #include <stdlib.h>
-#include <string.h>
 
 #include <check.h>
 
 #include "lib/base/list.h"
-#include "lib/base/str.h"
 #include "lib/ipc/ipc.h"
 #include "tests/unit/ipc_kit.h"
 

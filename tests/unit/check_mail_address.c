@@ -2,7 +2,6 @@
 /* check_mail_address: mailboxes, local parts, quoting, domains and queue ids. */
 #include <arpa/inet.h>
 
-#include "lib/base/buf.h"
 #include "lib/base/list.h"
 #include "lib/base/why.h"
 #include "lib/mail/address.h"

@@ -3,7 +3,6 @@
 #include "lib/mail/refusal.h"
 
 #include <check.h>
-#include <stdlib.h>
 
 #include "lib/base/str.h"
 #include "lib/mail/reply.h"

@@ -6,7 +6,6 @@
  * ones do not (HARDENING F21).
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <check.h>

@@ -22,7 +22,6 @@
 #include "lib/base/list.h"
 #include "lib/base/str.h"
 #include "lib/plan/decide.h"
-#include "lib/plan/monitor.h"
 
 #define SECURE	1
 #define ANY	"*.dest.example"

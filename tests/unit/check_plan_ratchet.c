@@ -15,7 +15,6 @@
 #include "lib/base/list.h"
 #include "lib/base/str.h"
 #include "lib/plan/decide.h"
-#include "lib/plan/ratchet.h"
 #include "lib/plan/shown.h"
 
 #define SECURE	1

@@ -10,7 +10,6 @@
 
 #include <check.h>
 
-#include "lib/base/list.h"
 #include "tests/unit/child_kit.h"
 
 static int

@@ -3,7 +3,6 @@
 #include "lib/queue/backoff.h"
 
 #include <check.h>
-#include <stdlib.h>
 
 #include "lib/queue/next.h"
 

@@ -3,7 +3,6 @@
 #include "lib/queue/fair.h"
 
 #include <check.h>
-#include <stdlib.h>
 
 #include "lib/base/heap.h"
 

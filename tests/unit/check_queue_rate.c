@@ -3,7 +3,6 @@
 #include "lib/queue/rate.h"
 
 #include <check.h>
-#include <stdlib.h>
 
 #define START	INT64_C(1000000)
 

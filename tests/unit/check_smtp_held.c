@@ -3,7 +3,6 @@
 #include "relayd/smtp/held.h"
 
 #include "lib/queue/id.h"
-#include "relayd/smtp/notice.h"
 #include "tests/unit/ctl_kit.h"
 
 static struct held *held;

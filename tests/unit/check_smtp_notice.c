@@ -3,14 +3,12 @@
 #include "relayd/smtp/notice.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/list.h"
 #include "lib/base/str.h"
 #include "lib/conf/conf.h"
-#include "lib/queue/delay.h"
 #include "relayd/smtp/notice_cap.h"
 
 #define HOUR	(60 * 60 * 1000)

@@ -6,7 +6,6 @@
 #include "relayd/smtp/walk.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <check.h>
 

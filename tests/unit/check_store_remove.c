@@ -2,7 +2,6 @@
 /* What adoption asks of a store: a message with its note, and the end of a store that is empty. */
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/file.h>
 
 #include "tests/unit/store_kit.h"
 

@@ -10,7 +10,6 @@
 #include "tests/unit/store_kit.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "lib/store/flight.h"
 #include "tests/fault/vfs_shim.h"

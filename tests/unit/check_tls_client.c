@@ -2,7 +2,6 @@
 /* Trust stores, session set-up, and what hostile servers may cost us. */
 #include "tests/unit/tls_kit.h"
 
-#include "lib/base/clock.h"
 #include "lib/base/list.h"
 #include "lib/base/str.h"
 

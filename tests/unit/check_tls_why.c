@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "lib/base/list.h"
-#include "lib/base/str.h"
 
 static struct kit_pair leaf, small;
 static struct tls_client *client;
