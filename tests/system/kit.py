@@ -10,16 +10,16 @@
 	run(scenario)
 
 Prints "ok - text" or "not ok - text" for each check; exit status 0 when all
-are ok, 1 when one is not, 2 when the test could not be carried out.
+are ok, 1 when one is not, 2 when the test could not be carried out.  What
+stands in tests/peer, tests/torture and rules/ can be imported behind it.
 """
 import os
 import sys
 import time
 import traceback
 
-sys.path.insert(
-    0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "peer")
-)
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [os.path.join(TESTS, part) for part in ("peer", "torture", "system/rules")]
 
 import proc  # noqa: E402
 
