@@ -82,7 +82,9 @@ struct record {
 	char	 qid[MAIL_QUEUE_ID_LEN + 1], delay[24], a[24], b[24], c[24], d[24];
 	char	 text[TEXT_MAX + 1], dsn[12];
 	const char *relay, *src, *policy, *level, *cert, *tls, *exception, *token, *requiretls;
-	const char *would, *would_token, *wanted;	/* monitor mode: what enforcing would have done */
+	const char *sts_id, *origin, *cipher, *fingerprint, *result, *duplicate;
+	/* monitor mode: what enforcing would have done */
+	const char *would, *would_token, *would_text, *wanted;
 };
 
 static void
@@ -103,37 +105,66 @@ fill_delays(struct record *out, const struct job *j, const struct delivlog_attem
 	seconds(out->d, sizeof out->d, now - began);
 }
 
+static const char *
+known(const char *s)
+{
+	return s[0] != '\0' ? s : NULL;
+}
+
+static void
+fill_plan(struct record *out, const struct plan *p, const struct plan_requirement *r)
+{
+	out->policy = policy_word(p, r);
+	out->level = r != NULL ? plan_level_name(r->level) : NULL;
+	out->exception = r != NULL ? known(r->exception) : NULL;
+	out->sts_id = p != NULL ? known(p->sts_id) : NULL;
+	out->origin = p != NULL ? p->origin : NULL;
+}
+
+static void
+fill_client(struct record *out, const struct client *c)
+{
+	const struct tls_facts *f = client_facts(c);
+	const struct why *refused = client_refused(c);
+
+	out->relay = client_relay(c);
+	out->src = client_local(c);
+	out->cert = cert_word(f);
+	out->tls = f->encrypted ? f->protocol : "none";
+	out->cipher = known(f->cipher);
+	out->fingerprint = known(f->fingerprint);
+	if (refused == NULL)
+		return;
+	out->would = "refuse";
+	out->would_token = why_token(refused->reason);
+	out->would_text = refused->text;
+	out->wanted = plan_level_name(client_target(c)->requirement.level);
+}
+
 static void
 fill(struct record *out, const struct job *j, size_t i, enum delivlog_status status,
     const struct delivlog_attempt *a)
 {
 	const struct job_result *r = &j->results[i];
-	const struct plan_requirement *req = requirement_of(a);
-	const struct tls_facts *f = a->client != NULL ? client_facts(a->client) : NULL;
 
 	mail_queue_id_print(out->qid, j->msg->id);
 	fill_delays(out, j, a);
-	out->relay = a->client != NULL ? client_relay(a->client) :
-	    a->relay != NULL ? a->relay : "none";
-	out->src = a->client != NULL ? client_local(a->client) : NULL;
+	out->relay = a->relay != NULL ? a->relay : "none";
+	if (a->client != NULL)
+		fill_client(out, a->client);
+	fill_plan(out, a->plan, requirement_of(a));
 	str_copy(out->dsn, r->why.dsn, sizeof out->dsn);
 	/* What was temporary is final once we give up (RFC 3463 s2). */
 	if ((status == DELIVLOG_BOUNCED || status == DELIVLOG_EXPIRED) && out->dsn[0] == '4')
 		out->dsn[0] = '5';
 	str_copy(out->text, r->reply[0] != '\0' && status == DELIVLOG_SENT ? r->reply :
 	    r->why.text, sizeof out->text);
-	out->policy = policy_word(a->plan, req);
-	out->level = req != NULL ? plan_level_name(req->level) : NULL;
-	out->exception = req != NULL && req->exception[0] != '\0' ? req->exception : NULL;
 	out->requiretls = j->msg->requiretls ? "yes" : NULL;
-	out->cert = f != NULL ? cert_word(f) : NULL;
-	out->tls = f != NULL && f->encrypted ? f->protocol : f != NULL ? "none" : NULL;
-	if (a->client != NULL && client_refused(a->client) != NULL) {
-		out->would = "refuse";
-		out->would_token = why_token(client_refused(a->client)->reason);
-		out->wanted = plan_level_name(client_target(a->client)->requirement.level);
-	}
-	out->token = status != DELIVLOG_SENT ? why_token(r->why.reason) : NULL;
+	out->duplicate = a->duplicate ? "possible" : NULL;
+	if (status == DELIVLOG_SENT)
+		return;
+	out->token = why_token(r->why.reason);
+	out->result = known(why_tlsrpt(r->why.reason));
 }
 
 static void
@@ -145,10 +176,8 @@ add_key(struct buf *b, const char *key, const char *value)
 
 static void
 render(struct buf *b, const struct record *rec, const char *to, enum delivlog_status status,
-    const struct delivlog_attempt *a, enum why_reason reason, unsigned tries)
+    const char *learnt, unsigned tries)
 {
-	const char *result = why_tlsrpt(reason);
-
 	buf_addf(b, "%s: to=<%s>, relay=%s, delay=%s, delays=%s/%s/%s/%s, dsn=%s, status=%s (%s)",
 	    rec->qid, to, rec->relay, rec->delay, rec->a, rec->b, rec->c, rec->d, rec->dsn,
 	    statuses[status].word, rec->text);
@@ -163,61 +192,51 @@ render(struct buf *b, const struct record *rec, const char *to, enum delivlog_st
 	add_key(b, "would_reason", rec->would_token);
 	add_key(b, "wanted", rec->wanted);
 	add_key(b, "reason", rec->token);
-	add_key(b, "learnt", a->learnt);
-	add_key(b, "duplicate", a->duplicate ? "possible" : NULL);
-	if (status != DELIVLOG_SENT && result[0] != '\0')
-		add_key(b, "result", result);
+	add_key(b, "learnt", learnt);
+	add_key(b, "duplicate", rec->duplicate);
+	add_key(b, "result", rec->result);
 	buf_addf(b, " try=%u", tries);
+}
+
+static void
+write_record(const struct job *j, const struct store_rcpt *rcpt, enum delivlog_status status,
+    const struct delivlog_attempt *a, const struct record *rec)
+{
+	const struct log_kv kv[] = {
+		LOG_STR("qid", rec->qid), LOG_STR("to", rcpt->address),
+		LOG_STR("from", j->msg->sender), LOG_STR("dest", a->dest),
+		LOG_STR("relay", rec->relay), LOG_STR("src", rec->src),
+		LOG_STR("status", statuses[status].word),
+		LOG_STR("dsn", rec->dsn), LOG_STR("text", rec->text),
+		LOG_NUM("delay_ms", clock_queue_ms() - j->msg->created),
+		LOG_NUM("size", (int64_t)j->msg->size), LOG_STR("policy", rec->policy),
+		LOG_STR("level", rec->level), LOG_STR("sts_id", rec->sts_id),
+		LOG_STR("origin", rec->origin), LOG_STR("tls", rec->tls),
+		LOG_STR("cipher", rec->cipher), LOG_STR("cert", rec->cert),
+		LOG_STR("cert_sha256", rec->fingerprint), LOG_STR("exception", rec->exception),
+		LOG_STR("requiretls", rec->requiretls), LOG_STR("would", rec->would),
+		LOG_STR("would_reason", rec->would_token), LOG_STR("wanted", rec->wanted),
+		LOG_STR("would_text", rec->would_text), LOG_STR("reason", rec->token),
+		LOG_STR("result", rec->result), LOG_STR("learnt", a->learnt),
+		LOG_STR("duplicate", rec->duplicate), LOG_NUM("try", rcpt->tries + 1),
+	};
+	struct buf b;
+
+	buf_init(&b);
+	render(&b, rec, rcpt->address, status, a->learnt, rcpt->tries + 1);
+	log_event(status == DELIVLOG_SENT || status == DELIVLOG_DEFERRED ? LOG_LVL_INFO :
+	    LOG_LVL_NOTICE, "smtp", statuses[status].event, buf_str(&b), kv, LENGTH(kv));
+	buf_fini(&b);
 }
 
 void
 delivlog_attempt(const struct job *j, size_t i, enum delivlog_status status,
     const struct delivlog_attempt *a)
 {
-	const struct store_rcpt *rcpt = &j->msg->rcpts[i];
-	enum why_reason reason = j->results[i].why.reason;
 	struct record rec = { .tls = NULL };
-	struct buf b;
 
 	fill(&rec, j, i, status, a);
-	buf_init(&b);
-	render(&b, &rec, rcpt->address, status, a, reason, rcpt->tries + 1);
-	{
-		const char *result = status != DELIVLOG_SENT ? why_tlsrpt(reason) : "";
-		const struct log_kv kv[] = {
-			LOG_STR("qid", rec.qid), LOG_STR("to", rcpt->address),
-			LOG_STR("from", j->msg->sender), LOG_STR("dest", a->dest),
-			LOG_STR("relay", rec.relay), LOG_STR("src", rec.src),
-			LOG_STR("status", statuses[status].word),
-			LOG_STR("dsn", rec.dsn), LOG_STR("text", rec.text),
-			LOG_NUM("delay_ms", clock_queue_ms() - j->msg->created),
-			LOG_NUM("size", (int64_t)j->msg->size), LOG_STR("policy", rec.policy),
-			LOG_STR("level", rec.level),
-			LOG_STR("sts_id", a->plan != NULL && a->plan->sts_id[0] ? a->plan->sts_id : NULL),
-			LOG_STR("origin", a->plan != NULL ? a->plan->origin : NULL),
-			LOG_STR("tls", rec.tls),
-			LOG_STR("cipher", a->client != NULL && client_facts(a->client)->cipher[0] ?
-			    client_facts(a->client)->cipher : NULL),
-			LOG_STR("cert", rec.cert),
-			LOG_STR("cert_sha256", a->client != NULL &&
-			    client_facts(a->client)->fingerprint[0] ?
-			    client_facts(a->client)->fingerprint : NULL),
-			LOG_STR("exception", rec.exception),
-			LOG_STR("requiretls", rec.requiretls), LOG_STR("would", rec.would),
-			LOG_STR("would_reason", rec.would_token), LOG_STR("wanted", rec.wanted),
-			LOG_STR("would_text", rec.would != NULL ?
-			    client_refused(a->client)->text : NULL),
-			LOG_STR("reason", rec.token),
-			LOG_STR("result", result[0] != '\0' ? result : NULL),
-			LOG_STR("learnt", a->learnt),
-			LOG_STR("duplicate", a->duplicate ? "possible" : NULL),
-			LOG_NUM("try", rcpt->tries + 1),
-		};
-
-		log_event(status == DELIVLOG_SENT || status == DELIVLOG_DEFERRED ? LOG_LVL_INFO :
-		    LOG_LVL_NOTICE, "smtp", statuses[status].event, buf_str(&b), kv, LENGTH(kv));
-	}
-	buf_fini(&b);
+	write_record(j, &j->msg->rcpts[i], status, a, &rec);
 }
 
 void
