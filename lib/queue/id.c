@@ -42,3 +42,10 @@ queue_id_worker(unsigned worker)
 	MUST(worker < QUEUE_ID_WORKERS);
 	own = worker;
 }
+
+void
+queue_id_floor(uint64_t floor)
+{
+	if (floor > given && floor < INT64_MAX / 2)
+		given = floor;
+}

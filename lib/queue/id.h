@@ -18,6 +18,8 @@
 void		queue_id_worker(unsigned);
 /* The next id of this process, by the wall clock. */
 uint64_t	queue_id_next(void);
+/* At a start: no id up to this one will be given. */
+void		queue_id_floor(uint64_t);
 
 /* The rule behind it, pure: what follows `last` at this time from this worker. 1..INT64_MAX. */
 uint64_t	queue_id_after(uint64_t last, int64_t wall_ms, uint32_t random, unsigned worker);

@@ -165,12 +165,34 @@ keep_held(struct pending *p, size_t i)
 	    p->job->msg->rcpts[i].warned == 0);
 }
 
+/* Neither delivered nor refused. 1: and that is a line in the log. */
+static int
+keep_rcpt(struct pending *p, size_t i, enum delivlog_status *status)
+{
+	const struct why *why = &p->job->results[i].why;
+	int64_t age = clock_queue_ms() - p->job->msg->created;
+
+	*status = DELIVLOG_HELD;
+	if (p->job->held)
+		return keep_held(p, i);
+	if (why->reason == WHY_CORRUPT)
+		return hold_rcpt(p, i, 1);
+	if (age >= generation_max_age(p->generation, p->domain, why,
+	    p->job->msg->rcpts[i].reason, age, NULL)) {
+		*status = DELIVLOG_EXPIRED;
+		fail_rcpt(p, i, MAIL_DSN_EXPIRED, why_dsn(WHY_EXPIRED));
+		return 1;
+	}
+	*status = DELIVLOG_DEFERRED;
+	retry_rcpt(p, i);
+	return !p->job->waiting;	/* delivlog_waiting said it */
+}
+
 static void
 decide_rcpt(struct pending *p, size_t i, const struct delivlog_attempt *a)
 {
 	const struct store_rcpt *rcpt = &p->job->msg->rcpts[i];
 	struct job_result *r = &p->job->results[i];
-	int64_t age = clock_queue_ms() - p->job->msg->created;
 	enum delivlog_status status = DELIVLOG_SENT;
 	struct delivlog_attempt say;
 
@@ -191,23 +213,8 @@ decide_rcpt(struct pending *p, size_t i, const struct delivlog_attempt *a)
 		break;
 	case JOB_DEFERRED:
 	case JOB_OPEN:
-		if (p->job->held) {
-			status = DELIVLOG_HELD;
-			if (!keep_held(p, i))
-				return;
-		} else if (r->why.reason == WHY_CORRUPT) {
-			status = DELIVLOG_HELD;
-			(void)hold_rcpt(p, i, 1);
-		} else if (age >= generation_max_age(p->generation, p->domain, &r->why,
-		    rcpt->reason, age, NULL)) {
-			status = DELIVLOG_EXPIRED;
-			fail_rcpt(p, i, MAIL_DSN_EXPIRED, why_dsn(WHY_EXPIRED));
-		} else {
-			status = DELIVLOG_DEFERRED;
-			retry_rcpt(p, i);
-			if (p->job->waiting)
-				return;		/* delivlog_waiting */
-		}
+		if (!keep_rcpt(p, i, &status))
+			return;
 		break;
 	}
 	say = *a;
