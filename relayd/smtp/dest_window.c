@@ -409,23 +409,14 @@ settle_waiting(struct dest *d, struct store_message *m, const struct why *why, i
 	dest_settle(d, j, NULL);
 }
 
-/*
- * While the destination is blocked or paused, messages whose time ran out are given up, too,
- * and senders are told of the delay: page after page is looked through, whoever's turn it is.
- */
+/* Takes the messages. */
 static void
-on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n,
-    const struct store_mark *behind, int64_t next_due)
+sweep_page(struct dest *d, struct store_message **msgs, size_t n, int64_t now)
 {
-	struct dest *d = arg;
-	int64_t now = clock_queue_ms(), *known;
 	struct why reason;
 	size_t nknown;
+	int64_t *known;
 
-	d->sweeping = 0;
-	if (why_is_set(why) || d->sweep_pages++ == 0)
-		d->sweep_at = why_is_set(why) ? now + LOAD_RETRY_MS :
-		    n > 0 ? now + SWEEP_MS : DEST_NEVER;
 	waits_for(d, &reason);
 	known = ids_in_memory(d, &nknown);
 	for (size_t i = 0; i < n; i++) {
@@ -437,6 +428,12 @@ on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n
 			settle_waiting(d, msgs[i], &reason, now);
 	}
 	free(known);
+}
+
+/* Where and when the next page is looked at. */
+static void
+sweep_on(struct dest *d, const struct store_mark *behind, int64_t next_due, int64_t now)
+{
 	if ((d->sweep_more = behind != NULL) != 0)
 		d->sweep_mark = *behind;
 	/* What is not due yet may be by then because its sender has to be told. */
@@ -450,6 +447,25 @@ on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n
 	if (!d->sweep_more && d->sweep_at < d->sweep_next)
 		d->sweep_at = d->sweep_next;
 	dest_window_on_disk(d, 0);
+}
+
+/*
+ * While the destination is blocked or paused, messages whose time ran out are given up, too,
+ * and senders are told of the delay: page after page is looked through, whoever's turn it is.
+ */
+static void
+on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n,
+    const struct store_mark *behind, int64_t next_due)
+{
+	struct dest *d = arg;
+	int64_t now = clock_queue_ms();
+
+	d->sweeping = 0;
+	if (why_is_set(why) || d->sweep_pages++ == 0)
+		d->sweep_at = why_is_set(why) ? now + LOAD_RETRY_MS :
+		    n > 0 ? now + SWEEP_MS : DEST_NEVER;
+	sweep_page(d, msgs, n, now);
+	sweep_on(d, behind, next_due, now);
 	dest_run(d);
 }
 
