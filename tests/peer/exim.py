@@ -6,6 +6,7 @@ import os
 import re
 
 import proc
+from servers import MailServer
 
 CONF = """
 exim_user = %(uid)d
@@ -75,8 +76,10 @@ class Delivered:
         self.address, self.sender, self.recipient = words.groups()
 
 
-class Exim:
+class Exim(MailServer):
     """hosts: {address: (name, Cert)}"""
+
+    log_name, errors_name = "log/mainlog", "log/stderr"
 
     def __init__(self, scratch, servers, hosts, port):
         self.path = scratch.dir("exim")
@@ -107,24 +110,6 @@ class Exim:
         )
         self.env = servers.env_named({"Debian-exim": uid})
         self.argv = [self.exim, "-C", conf, "-bdf"]
-        self.process = None
-
-    def start(self):
-        self.process = proc.Process(
-            "exim", self.argv, os.path.join(self.path, "log", "stderr"), env=self.env
-        )
-        for address in self.hosts:
-            proc.until(
-                "Exim on %s" % address,
-                lambda a=address: proc.answers(a, self.port),
-                20,
-                process=self.process,
-            )
-
-    def stop(self):
-        if self.process is not None:
-            self.process.stop()
-            self.process = None
 
     def mail(self):
         folder = os.path.join(self.path, "mail")
@@ -133,12 +118,3 @@ class Exim:
             for n in sorted(os.listdir(folder))
             if not n.startswith("temp")
         ]
-
-    def log(self):
-        try:
-            with open(
-                os.path.join(self.path, "log", "mainlog"), encoding="utf-8", errors="replace"
-            ) as f:
-                return f.read()
-        except FileNotFoundError:
-            return ""

@@ -7,6 +7,7 @@ import os
 import re
 
 import proc
+from servers import MailServer
 
 MAIN = """
 compatibility_level = 3.6
@@ -84,8 +85,10 @@ class Delivered:
         self.data = data[m.end() :].replace(b"\n", b"\r\n")
 
 
-class Postfix:
+class Postfix(MailServer):
     """hosts: {address: (name, Cert)}"""
+
+    log_name = "maillog"
 
     def __init__(self, scratch, servers, hosts, port):
         self.path = scratch.dir("postfix")
@@ -143,32 +146,7 @@ class Postfix:
         )
         scratch.write("postfix/master.cf", services + MASTER)
         self.argv = [os.path.join(library, "sbin", "master"), "-c", self.path, "-d"]
-        self.process = None
-
-    def start(self):
-        self.process = proc.Process(
-            "postfix", self.argv, os.path.join(self.path, "stderr"), env=self.env
-        )
-        for address in self.hosts:
-            proc.until(
-                "Postfix on %s" % address,
-                lambda a=address: proc.answers(a, self.port),
-                20,
-                process=self.process,
-            )
-
-    def stop(self):
-        if self.process is not None:
-            self.process.stop()
-            self.process = None
 
     def mail(self):
         folder = os.path.join(self.path, "mail", "new")
         return [Delivered(os.path.join(folder, n)) for n in sorted(os.listdir(folder))]
-
-    def log(self):
-        try:
-            with open(os.path.join(self.path, "maillog"), encoding="utf-8", errors="replace") as f:
-                return f.read()
-        except FileNotFoundError:
-            return ""

@@ -75,3 +75,30 @@ class Servers:
             if os.path.exists(os.path.join(folder, name)):
                 return os.path.join(folder, name)
         raise proc.Failed("no library %s among the fetched servers" % name)
+
+
+class MailServer:
+    """One of them that takes mail: path, port, hosts, argv and env are its own."""
+
+    log_name, errors_name = "log", "stderr"
+    process = None
+
+    def start(self):
+        name = type(self).__name__
+        errors = os.path.join(self.path, self.errors_name)
+        self.process = proc.Process(name.lower(), self.argv, errors, env=self.env)
+        for address in self.hosts:
+            proc.until("%s on %s" % (name, address),
+                       lambda a=address: proc.answers(a, self.port), 20, process=self.process)
+
+    def stop(self):
+        if self.process is not None:
+            self.process.stop()
+            self.process = None
+
+    def log(self):
+        try:
+            with open(os.path.join(self.path, self.log_name), encoding="utf-8", errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
