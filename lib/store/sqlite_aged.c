@@ -26,32 +26,47 @@ compare_ids(const void *a, const void *b)
 
 /* ---- which rows: from the index alone ---- */
 
+/* In the order of the index: of held ones it is due, message, id, otherwise due, id. */
+static int
+is_behind(const struct store_mark *a, const struct store_mark *b, int held)
+{
+	if (a->due != b->due)
+		return a->due > b->due;
+	if (held && a->share != b->share)
+		return a->share > b->share;
+	return a->id > b->id;
+}
+
 /* From the mark on, as far as it is due; the statement yields id and due. */
 static enum store_run
 take_rows(struct sqlite_store *s, struct store_op *op, sqlite3_stmt *st, struct page *p)
 {
 	struct store_mark *mark = &op->u.load.mark;
-	int rc;
+	int rc, held = op->u.load.dest == NULL, disorder = 0;
 
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		int64_t id = sqlite3_column_int64(st, 0), due = sqlite3_column_int64(st, 1);
+		const struct store_mark at = {
+			.id = sqlite3_column_int64(st, 0), .due = sqlite3_column_int64(st, 1),
+			.share = held ? sqlite3_column_int64(st, 2) : mark->share,
+		};
 
-		if (due > op->u.load.due) {
-			if (op->u.load.next_due == 0 || due < op->u.load.next_due)
-				op->u.load.next_due = due;
+		if (at.due > op->u.load.due) {
+			if (op->u.load.next_due == 0 || at.due < op->u.load.next_due)
+				op->u.load.next_due = at.due;
 			break;
 		}
 		if (p->n == op->u.load.max) {
 			p->full = 1;
 			break;
 		}
-		mark->due = due;
-		mark->id = id;
-		if (op->u.load.dest == NULL)
-			mark->share = sqlite3_column_int64(st, 2);
-		p->ids[p->n++] = id;
+		if ((disorder = !is_behind(&at, mark, held)))
+			break;
+		*mark = at;
+		p->ids[p->n++] = at.id;
 	}
 	(void)sqlite3_reset(st);
+	if (disorder)
+		return store_db_disorder(&s->db, &op->why, "look through");
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? RUN_DONE :
 	    store_db_error(&s->db, rc, &op->why, "look through");
 }
@@ -73,6 +88,7 @@ next_share(struct sqlite_store *s, struct store_op *op, enum store_run *r)
 {
 	sqlite3_stmt *st = s->db.stmt[SQL_AGED_SHARE];
 	struct store_mark *mark = &op->u.load.mark;
+	int64_t before = mark->share;
 	int rc;
 
 	store_db_bind_text(st, 1, op->u.load.dest);
@@ -82,9 +98,10 @@ next_share(struct sqlite_store *s, struct store_op *op, enum store_run *r)
 		*mark = (struct store_mark){ .share = sqlite3_column_int64(st, 0),
 		    .due = INT64_MIN };
 	(void)sqlite3_reset(st);
-	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+	if (rc == SQLITE_DONE || (rc == SQLITE_ROW && mark->share > before))
 		return rc == SQLITE_ROW;
-	*r = store_db_error(&s->db, rc, &op->why, "look through");
+	*r = rc == SQLITE_ROW ? store_db_disorder(&s->db, &op->why, "look through") :
+	    store_db_error(&s->db, rc, &op->why, "look through");
 	return -1;
 }
 

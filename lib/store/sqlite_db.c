@@ -56,6 +56,14 @@ store_db_error(struct store_db *db, int rc, struct why *why, const char *doing)
 }
 
 enum store_run
+store_db_disorder(struct store_db *db, struct why *why, const char *doing)
+{
+	(void)why_set(why, WHY_CORRUPT, "queue.db: %s: out of order", doing);
+	db->malformed = 1;
+	return RUN_DAMAGED;
+}
+
+enum store_run
 store_db_run(struct store_db *db, enum store_sql id, struct why *why, int *changes)
 {
 	int rc = sqlite3_step(db->stmt[id]);

@@ -75,6 +75,8 @@ void		 store_db_rollback(struct store_db *);
 enum store_run	 store_db_checkpoint(struct store_db *, int shrink, struct why *);
 /* Fills *why from the connection and the result code. */
 enum store_run	 store_db_error(struct store_db *, int rc, struct why *, const char *doing);
+/* A walk met something that stands before what it came from: it would go in circles. */
+enum store_run	 store_db_disorder(struct store_db *, struct why *, const char *doing);
 /* Runs a statement without rows, resets it. *changes may be NULL. */
 enum store_run	 store_db_run(struct store_db *, enum store_sql, struct why *, int *changes);
 void		 store_db_cells(sqlite3_stmt *, struct row_cell *, int n);

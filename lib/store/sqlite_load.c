@@ -226,16 +226,22 @@ static int
 next_message(struct sqlite_store *s, uint64_t *id, struct why *why, enum store_run *r)
 {
 	sqlite3_stmt *st = s->db.stmt[SQL_MESSAGE_NEXT];
+	int64_t after = *id > INT64_MAX ? INT64_MAX : (int64_t)*id, next = 0;
 	int rc;
 
-	(void)sqlite3_bind_int64(st, 1, *id > INT64_MAX ? INT64_MAX : (int64_t)*id);
+	(void)sqlite3_bind_int64(st, 1, after);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
-		*id = (uint64_t)sqlite3_column_int64(st, 0);
+		next = sqlite3_column_int64(st, 0);
 	(void)sqlite3_reset(st);
-	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
-		return rc == SQLITE_ROW;
-	*r = store_db_error(&s->db, rc, why, "list");
+	if (rc == SQLITE_ROW && next > after) {
+		*id = (uint64_t)next;
+		return 1;
+	}
+	if (rc == SQLITE_DONE)
+		return 0;
+	*r = rc == SQLITE_ROW ? store_db_disorder(&s->db, why, "list") :
+	    store_db_error(&s->db, rc, why, "list");
 	return -1;
 }
 
@@ -297,24 +303,54 @@ names_settle(struct store_op *op, struct buf *names)
 	}
 }
 
+/* 1: this row stands behind the last one, in the order of the index. */
+static int
+in_order(const struct row_cell now[4], const struct row_cell last[4], const char *dest)
+{
+	if (dest == NULL || strlen(dest) != now[0].len || memcmp(dest, now[0].bytes, now[0].len) != 0)
+		return dest == NULL || strncmp(dest, now[0].bytes, now[0].len) < 0;
+	if (now[2].num != last[2].num)
+		return now[2].num > last[2].num;
+	return now[1].num != last[1].num ? now[1].num > last[1].num : now[3].num > last[3].num;
+}
+
+/*
+ * All of the index is gone through, and this is the one time that it is: an
+ * entry out of order hides others from every search, and nobody would be told.
+ */
 enum store_run
 store_run_dests(struct sqlite_store *s, struct store_op *op)
 {
 	sqlite3_stmt *st = s->db.stmt[SQL_DESTS];
-	struct row_cell cells[3];
+	struct row_cell cells[4], last[4] = { 0 };
+	char dest[ROW_DEST_MAX + 1];
+	struct store_dest *d = NULL;
 	struct buf names;
-	int rc;
+	int rc, disorder = 0;
 
 	buf_init(&names);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		store_db_cells(st, cells, 3);
-		if (!row_text_ok(&cells[0], 1, ROW_DEST_MAX) || cells[1].num < 0)
+		store_db_cells(st, cells, 4);
+		if (!row_text_ok(&cells[0], 1, ROW_DEST_MAX) || cells[1].type != ROW_INT)
 			continue;
-		name_add(op, &names, &cells[0]);
-		op->u.dests.dests[op->u.dests.n - 1].count = (uint64_t)cells[1].num;
-		op->u.dests.dests[op->u.dests.n - 1].due = cells[2].num;
+		if ((disorder = !in_order(cells, last, d != NULL ? dest : NULL)))
+			break;
+		if (d == NULL || strlen(dest) != cells[0].len ||
+		    memcmp(dest, cells[0].bytes, cells[0].len) != 0) {
+			name_add(op, &names, &cells[0]);
+			d = &op->u.dests.dests[op->u.dests.n - 1];
+			d->due = INT64_MAX;
+			memcpy(dest, cells[0].bytes, cells[0].len);
+			dest[cells[0].len] = '\0';
+		}
+		d->count++;
+		if (cells[1].num < d->due)
+			d->due = cells[1].num;
+		memcpy(last, cells, sizeof last);
 	}
 	(void)sqlite3_reset(st);
 	names_settle(op, &names);
+	if (disorder)
+		return store_db_disorder(&s->db, &op->why, "dests");
 	return rc == SQLITE_DONE ? RUN_DONE : store_db_error(&s->db, rc, &op->why, "dests");
 }

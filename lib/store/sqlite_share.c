@@ -80,7 +80,7 @@ static enum store_run
 share_fill(struct scan *c, struct share *sh)
 {
 	sqlite3_stmt *st = c->s->db.stmt[SQL_SHARE_ROWS];
-	int rc = SQLITE_DONE;
+	int rc = SQLITE_DONE, disorder = 0;
 
 	c->looked++;
 	sh->at = sh->n = 0;
@@ -90,8 +90,12 @@ share_fill(struct scan *c, struct share *sh)
 	(void)sqlite3_bind_int64(st, 3, sh->due);
 	(void)sqlite3_bind_int64(st, 4, sh->id);
 	while (sh->n < sh->batch && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		sh->id = sqlite3_column_int64(st, 0);
-		sh->due = sqlite3_column_int64(st, 1);
+		int64_t id = sqlite3_column_int64(st, 0), due = sqlite3_column_int64(st, 1);
+
+		if ((disorder = due < sh->due || (due == sh->due && id <= sh->id)))
+			break;
+		sh->id = id;
+		sh->due = due;
 		if (is_skipped(c, sh->id))
 			continue;
 		if (sh->due > c->op->u.load.due) {
@@ -103,6 +107,8 @@ share_fill(struct scan *c, struct share *sh)
 	}
 	sh->ended = sh->n < sh->batch;
 	(void)sqlite3_reset(st);
+	if (disorder)
+		return store_db_disorder(&c->s->db, &c->op->why, "load");
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? RUN_DONE :
 	    store_db_error(&c->s->db, rc, &c->op->why, "load");
 }
@@ -135,9 +141,10 @@ seek(struct scan *c, int64_t after, int64_t last, int64_t *key, enum store_run *
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		*key = sqlite3_column_int64(st, 0);
 	(void)sqlite3_reset(st);
-	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+	if (rc == SQLITE_DONE || (rc == SQLITE_ROW && *key > after))
 		return rc == SQLITE_ROW;
-	*r = store_db_error(&c->s->db, rc, &c->op->why, "load");
+	*r = rc == SQLITE_ROW ? store_db_disorder(&c->s->db, &c->op->why, "load") :
+	    store_db_error(&c->s->db, rc, &c->op->why, "load");
 	return -1;
 }
 

@@ -50,7 +50,7 @@ next_dest(struct sqlite_store *s, struct store_op *op, enum store_run *r)
 	sqlite3_stmt *st = s->db.stmt[SQL_DEST_NEXT];
 	struct store_wake *w = op->u.wake.at;
 	struct row_cell cell;
-	int rc, first = w->dest == NULL;
+	int rc, first = w->dest == NULL, disorder = 0;
 
 	w->share = INT64_MIN;
 	if (op->u.wake.dest != NULL) {
@@ -60,14 +60,18 @@ next_dest(struct sqlite_store *s, struct store_op *op, enum store_run *r)
 	}
 	store_db_bind_text(st, 1, first ? "" : w->dest);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		char *next;
+
 		store_db_cells(st, &cell, 1);
+		next = must_strndup(cell.len == 0 ? "" : cell.bytes, cell.len);
+		disorder = strcmp(next, first ? "" : w->dest) <= 0;
 		free(w->dest);
-		w->dest = must_strndup(cell.len == 0 ? "" : cell.bytes, cell.len);
+		w->dest = next;
 	}
 	(void)sqlite3_reset(st);
-	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+	if (!disorder && (rc == SQLITE_ROW || rc == SQLITE_DONE))
 		return rc == SQLITE_ROW;
-	*r = store_db_error(&s->db, rc, &op->why, "wake");
+	*r = disorder ? store_db_disorder(&s->db, &op->why, "wake") : store_db_error(&s->db, rc, &op->why, "wake");
 	return -1;
 }
 
@@ -76,6 +80,7 @@ next_share(struct sqlite_store *s, struct store_op *op, enum store_run *r)
 {
 	sqlite3_stmt *st = s->db.stmt[SQL_SHARE_NEXT];
 	struct store_wake *w = op->u.wake.at;
+	int64_t before = w->share;
 	int rc;
 
 	store_db_bind_text(st, 1, w->dest);
@@ -87,9 +92,9 @@ next_share(struct sqlite_store *s, struct store_op *op, enum store_run *r)
 		w->id = INT64_MAX;
 	}
 	(void)sqlite3_reset(st);
-	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+	if (rc == SQLITE_DONE || (rc == SQLITE_ROW && w->share > before))
 		return rc == SQLITE_ROW;
-	*r = store_db_error(&s->db, rc, &op->why, "wake");
+	*r = rc == SQLITE_ROW ? store_db_disorder(&s->db, &op->why, "wake") : store_db_error(&s->db, rc, &op->why, "wake");
 	return -1;
 }
 
@@ -99,20 +104,26 @@ look_at_rows(struct sqlite_store *s, struct store_op *op)
 {
 	sqlite3_stmt *st = s->db.stmt[SQL_WAKE_ROWS];
 	struct store_wake *w = op->u.wake.at;
-	int rc = SQLITE_ROW;
+	int rc = SQLITE_ROW, disorder = 0;
 
 	store_db_bind_text(st, 1, w->dest);
 	(void)sqlite3_bind_int64(st, 2, w->share);
 	(void)sqlite3_bind_int64(st, 3, w->due);
 	(void)sqlite3_bind_int64(st, 4, w->id);
 	while (w->looked < SLICE && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		w->id = sqlite3_column_int64(st, 0);
-		w->due = sqlite3_column_int64(st, 1);
+		int64_t id = sqlite3_column_int64(st, 0), due = sqlite3_column_int64(st, 1);
+
+		if ((disorder = due < w->due || (due == w->due && id <= w->id)))
+			break;
+		w->id = id;
+		w->due = due;
 		w->looked++;
 		if (is_meant(op, (const char *)sqlite3_column_text(st, 2)))
 			w->ids[w->n++] = w->id;
 	}
 	(void)sqlite3_reset(st);
+	if (disorder)
+		return store_db_disorder(&s->db, &op->why, "wake");
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		return store_db_error(&s->db, rc, &op->why, "wake");
 	return rc == SQLITE_ROW ? RUN_MORE : RUN_DONE;

@@ -411,6 +411,52 @@ START_TEST(damaged_pages_are_mended)
 }
 END_TEST
 
+static void
+put_of(uint64_t id, uint64_t flow)
+{
+	struct store_message *m = kit_message(id, "a@x.example", "body");
+
+	m->flow = flow;
+	ck_assert_int_eq(kit_put_message(m), WHY_NONE);
+	store_message_free(&m);
+}
+
+/* The key of the second share becomes one that stands before that of the first. */
+static void
+disorder_shares(void)
+{
+	static const char key[] = "\x0a\x0b\x0c\x0d\x0e", less[] = "\0\0\0\0\x01";
+	char page[4096];
+	int fd = open(path_of("queue.db"), O_RDWR), found = 0;
+
+	for (off_t at = 4096; pread(fd, page, sizeof page, at) == sizeof page; at += 4096) {
+		char *p = page[0] == 0x0a ? memmem(page, sizeof page, key, sizeof key - 1) : NULL;
+
+		if (p == NULL)
+			continue;
+		found++;
+		ck_assert_int_eq(pwrite(fd, less, sizeof less - 1, at + (p - page)), sizeof less - 1);
+	}
+	ck_assert_int_eq(found, 1);
+	(void)close(fd);
+}
+
+/* What stands behind it is found by no search, and a walk to the next greater one may never end. */
+START_TEST(an_index_out_of_order)
+{
+	kit_open();
+	put_of(1, UINT64_C(0x0102030405) << 24);
+	put_of(2, UINT64_C(0x0a0b0c0d0e) << 24);
+	put_of(3, UINT64_C(0x0b0b0c0d0e) << 24);
+	kit_store->ops->close(&kit_store);
+	disorder_shares();
+	kit_open();
+	ck_assert_int_eq(kit_dests(), 1);
+	ck_assert_uint_eq(kit.dests[0].count, 3);
+	ck_assert_uint_eq(kit_load("x.example", INT64_MAX, 10, NULL, 0), 3);
+}
+END_TEST
+
 /* ---- body files ---- */
 
 START_TEST(files_come_and_go_with_their_rows)
@@ -631,6 +677,7 @@ main(void)
 	tcase_add_test(c, a_changed_body_is_never_handed_out);
 	tcase_add_loop_test(c, flipped_bytes_in_pages, 0, 60);
 	tcase_add_loop_test(c, damaged_pages_are_mended, 0, 2);
+	tcase_add_test(c, an_index_out_of_order);
 	tcase_add_test(c, files_come_and_go_with_their_rows);
 	tcase_add_test(c, an_id_in_use_keeps_its_body);
 	tcase_add_loop_test(c, a_damaged_file_is_quarantined, 0, LENGTH(file_damage));
