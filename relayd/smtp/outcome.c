@@ -37,6 +37,7 @@ struct pending {
 	struct store_settle_rcpt	*rows;
 	size_t				 gone;
 	int64_t				 next_due;
+	int64_t				 wait, jittered;	/* the last that was drawn */
 	int				 wants_notice;
 	struct notice			 notice;
 	struct event			 ev_again;
@@ -95,6 +96,16 @@ after_greylist(int64_t wait, int64_t first)
 	return wait + wait / 8;
 }
 
+/* Recipients that wait as long come again together: one transaction, one copy of the text. */
+static int64_t
+jittered(struct pending *p, int64_t wait)
+{
+	if (p->wait != wait || p->jittered == 0)
+		p->jittered = rand_jitter(wait, 10);
+	p->wait = wait;
+	return p->jittered;
+}
+
 static void
 retry_rcpt(struct pending *p, size_t i)
 {
@@ -118,7 +129,7 @@ retry_rcpt(struct pending *p, size_t i)
 		wait = WAITING_MS;	/* it was not tried: it stays first in line */
 	row->fate = STORE_RETRY;
 	/* What it failed for is not as it was when it began. */
-	row->due = wake_cures(p->job->cure, why->reason) ? now : now + rand_jitter(wait, 10);
+	row->due = wake_cures(p->job->cure, why->reason) ? now : now + jittered(p, wait);
 	/* What a sender is told is tried right before, and so is what is given up. */
 	at = notice_delay_after(conf, m->created, why, now);
 	if (end < at)
