@@ -18,6 +18,13 @@
 
 /* ---- what the server cannot take ---- */
 
+/* Does it need SMTPUTF8 whoever gets it? What has 8 bits may have them in a header somewhere. */
+static int
+is_wide(const struct store_message *m)
+{
+	return m->utf8 && (m->eightbit || mail_safe_is_wide(m->sender));
+}
+
 /*
  * RFC 6531 s3.2 keeps addresses and headers that are not ASCII, at any level of the message, from
  * a server without SMTPUTF8. Where all is ASCII nothing is lost with it, though it was asked for.
@@ -25,12 +32,36 @@
 static int
 needs_utf8(const struct store_message *m)
 {
-	if (!m->utf8 || m->eightbit || mail_safe_is_wide(m->sender))
-		return m->utf8;
+	if (is_wide(m))
+		return 1;
 	for (size_t i = 0; i < m->nrcpts; i++)
 		if (mail_safe_is_wide(m->rcpts[i].address))
 			return 1;
 	return 0;
+}
+
+/* Only the recipients whose own addresses need SMTPUTF8 fail for it, if it is them alone. */
+static void
+spare(struct client *c)
+{
+	const struct store_message *m = c->job->msg;
+
+	if (c->ehlo.smtputf8 || is_wide(m))
+		return;
+	for (size_t i = 0; i < m->nrcpts; i++)
+		c->job->results[i].put_off = !mail_safe_is_wide(m->rcpts[i].address);
+}
+
+static void
+not_acceptable(struct client *c, const struct why *why)
+{
+	if (why->reason == WHY_REMOTE_NO_SMTPUTF8)
+		spare(c);
+	for (size_t i = 0; i < c->job->msg->nrcpts; i++)
+		if (!c->job->results[i].put_off) {
+			c->job->results[i].fate = JOB_FAILED;
+			c->job->results[i].why = *why;
+		}
 }
 
 /*
@@ -124,7 +155,7 @@ client_xfer_begin(struct client *c)
 	c->begun++;
 	make_plain(c);
 	if (acceptable(c, &why) == -1) {
-		job_settle_open(c->job, JOB_FAILED, &why, NULL);
+		not_acceptable(c, &why);
 		c->finished = 1;
 		return CLIENT_IDLE;
 	}

@@ -255,6 +255,16 @@ any_delivered(const struct job *j)
 	return 0;
 }
 
+/* The kept connection had been closed. */
+static int
+is_untried(const struct job *j)
+{
+	for (size_t i = 0; i < j->msg->nrcpts; i++)
+		if (j->results[i].fate != JOB_OPEN || j->results[i].put_off)
+			return 0;
+	return 1;
+}
+
 /* ---- a server that takes nothing for now (421, 4.3.2): not about the message ---- */
 
 static unsigned
@@ -349,8 +359,8 @@ on_lane_done(void *arg, struct deliver *deliver, struct job *j)
 		queue_backoff_success(&d->backoff);
 	else
 		queue_backoff_neutral(&d->backoff);
-	if (j->results[0].fate == JOB_OPEN) {
-		dest_window_put_back(d, j);	/* the kept connection had been closed */
+	if (is_untried(j)) {
+		dest_window_put_back(d, j);
 	} else {
 		dest_window_put_off(d, j);
 		dest_settle(d, j, deliver_client(deliver));
