@@ -7,7 +7,9 @@
 #include "lib/base/clock.h"
 #include "relayd/smtp/server_int.h"
 
-#define CHUNKS_PER_MIB	60		/* HARDENING I6 */
+/* Each costs a reply. Clients that send what their buffer holds (8 KiB) or a line are none. */
+#define CHUNKS_FREE	1000
+#define CHUNK_OCTETS	64u		/* of each further one, on the average */
 #define SLACK		(1u << 20)	/* read beyond the limit at most (HARDENING I8) */
 
 static int
@@ -57,7 +59,7 @@ server_chunk_begin(struct server *s, uint64_t n, int last)
 		server_close(s, k->refusal.code, k->refusal.dsn, "%s", k->refusal.text);
 		return;
 	}
-	if (k->n > CHUNKS_PER_MIB * (1 + (octets >> 20))) {
+	if (k->n > CHUNKS_FREE + octets / CHUNK_OCTETS) {
 		server_close(s, 554, "5.5.0", "too many small chunks");
 		return;
 	}

@@ -202,18 +202,20 @@ END_TEST
 
 /* ---- limits ---- */
 
+#define CRUMBS	1015	/* of one octet: 1,000 and one for each 64 octets */
+
 START_TEST(many_chunks)
 {
 	enter(IN);
 	EXPECT_CODES(ENVELOPE, "250 250");
-	for (int i = 0; i < 60; i++)
+	for (int i = 0; i < CRUMBS; i++)
 		EXPECT_CODES("BDAT 1\r\nx", "250");
 	EXPECT_CODES(LAST(1) "x", "554");
 	ck_assert_int_eq(door_closed, 1);
 	ck_assert_uint_eq(door_queued, 0);
 	enter(IN);
 	EXPECT_CODES(ENVELOPE, "250 250");
-	for (int i = 0; i < 59; i++)
+	for (int i = 0; i < CRUMBS - 1; i++)
 		EXPECT_CODES("BDAT 1\r\nx", "250");
 	EXPECT_CODES(LAST(1) "x", "250");
 }
