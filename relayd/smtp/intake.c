@@ -14,6 +14,7 @@
 #include "lib/mail/domain.h"
 #include "lib/mail/header.h"
 #include "lib/mail/queue_id.h"
+#include "lib/mail/safe.h"
 #include "lib/queue/flow.h"
 #include "lib/queue/id.h"
 #include "lib/queue/key.h"
@@ -37,6 +38,7 @@ struct intake {
 	struct mail_datain		 in;
 	struct buf			 text;		/* not yet spilled */
 	size_t				 trace_len;	/* our own field in front of it */
+	int				 wide_trace;	/* which names an address that is not ASCII */
 	struct store_spool		*spool;
 	unsigned			 appending;
 	int				 waiting, committing, judged;
@@ -178,6 +180,7 @@ intake_begin(struct intake *in, struct mail_received *trace, int bdat)
 	mail_received_marker(in->marker, sizeof in->marker, conf->hostname);
 	mail_received_add(&in->text, trace);
 	in->octets = in->trace_len = buf_len(&in->text);
+	in->wide_trace = mail_safe_is_wide(buf_str(&in->text));
 	mail_datain_init(&in->in, &param);
 }
 
@@ -449,7 +452,7 @@ put(struct intake *in)
 		hold_by_rule(in, &m->rcpts[i]);
 		set_key(&m->rcpts[i], need_of(in), in->client->name, source_of(in));
 	}
-	m->eightbit = in->in.eightbit;
+	m->eightbit = in->in.eightbit || in->wide_trace;
 	if (in->spool == NULL) {
 		m->body = must_calloc(1, sizeof *m->body);
 		m->body->refs = 1;
