@@ -56,6 +56,14 @@ job_free(struct job **jp)
 	free(j);
 }
 
+void
+job_abandon(struct job **jp)
+{
+	if (*jp != NULL && (*jp)->abandoned != NULL)
+		(*jp)->abandoned((*jp)->settled_arg);
+	job_free(jp);
+}
+
 static int
 is_behind(const struct store_rcpt *r, const void *first)
 {

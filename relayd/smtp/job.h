@@ -40,6 +40,7 @@ struct job {
 	int			 held;		/* no attempt: it is held and stays so (held.h) */
 	/* Of one that was claimed (dest.h): it is settled and about to be freed. */
 	void			(*settled)(void *arg);
+	void			(*abandoned)(void *arg);	/* instead, at the end of the process; or NULL */
 	void			*settled_arg;
 };
 TAILQ_HEAD(job_list, job);
@@ -55,6 +56,7 @@ struct job	*job_split(struct job *, size_t n);
 /* The same for those that were put off; NULL: none. */
 struct job	*job_split_put_off(struct job *);
 void		 job_free(struct job **);
+void		 job_abandon(struct job **);	/* frees it; it will not be settled any more */
 void		 job_reopen(struct job *);	/* forgets what became of it: nothing was tried */
 /* Sets every result that is still open. */
 void		 job_settle_open(struct job *, enum job_fate, const struct why *, const char *reply);

@@ -70,6 +70,18 @@ on_over(void *arg)
 	free(h);
 }
 
+/* The process ends, and whoever asked has gone. */
+static void
+on_abandoned(void *arg)
+{
+	struct hand *h = arg;
+
+	(void)why_set(&h->why, WHY_LOCAL_SHUTDOWN, "the queue is closed");
+	h->done(h->arg, &h->why);
+	manage_copy_free(&h->copy);
+	free(h);
+}
+
 /* gone: those that do not wait for delivery from here on. */
 static void
 finish(struct hand *h)
@@ -304,6 +316,7 @@ manage_take(struct sched *s, const struct manage_order *o, struct store_message 
 	    .done = done, .arg = arg };
 	fill(h, o);
 	job->settled = on_over;
+	job->abandoned = on_abandoned;
 	job->settled_arg = h;
 	set_results(h);
 	if (actions[o->action].give_up != JOB_OPEN)

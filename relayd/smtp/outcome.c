@@ -408,8 +408,12 @@ outcome_free(struct outcome **op)
 	*op = NULL;
 	if (o == NULL)
 		return;
-	TAILQ_FOREACH_SAFE(p, &o->all, link, next)
+	TAILQ_FOREACH_SAFE(p, &o->all, link, next) {
+		struct job *job = p->job;
+
 		pending_free(p);
+		job_abandon(&job);
+	}
 	notice_cap_free(&o->cap);
 	free(o);
 }

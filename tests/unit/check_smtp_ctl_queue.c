@@ -273,6 +273,54 @@ START_TEST(in_flight)
 END_TEST
 
 /* An asker that leaves at any moment: what was begun is carried out, nothing stays claimed. */
+static int nabandoned;
+
+static void
+on_abandoned(void *arg)
+{
+	nabandoned++;
+	ck_assert_ptr_eq(arg, &nabandoned);
+}
+
+static void
+on_never(void *arg)
+{
+	ck_abort_msg("it was settled");
+}
+
+/* The store is closed between the text that a notice quotes and its settlement. */
+START_TEST(abandoned)
+{
+	struct dest *dest;
+	struct job *job;
+	struct why why;
+
+	nabandoned = 0;
+	put_many(1);
+	ck_assert_uint_eq(kit_fetch(1), 1);
+	kit.messages[0]->nrcpts = 1;
+	store_rcpt_fini(&kit.messages[0]->rcpts[1]);
+	sched_on_disk(sched, "x.example", 1, clock_wall_ms() + HOUR);
+	job = sched_claim(sched, &kit.messages[0], &dest);
+	kit.n = 0;
+	job->settled = on_never;
+	job->abandoned = on_abandoned;
+	job->settled_arg = &nabandoned;
+	(void)why_set(&why, WHY_ADMIN, "returned");
+	why.dsn[0] = '5';
+	job_settle_open(job, JOB_FAILED, &why, NULL);
+	dest_give_up(dest, job);
+	forget();
+	ctlserve_free(&ctl);
+	kit_store->ops->close(&kit_store);
+	ck_assert_uint_eq(outcome_pending(outcome), 1);
+	ck_assert_int_eq(nabandoned, 0);
+	sched_free(&sched);
+	outcome_free(&outcome);
+	ck_assert_int_eq(nabandoned, 1);
+}
+END_TEST
+
 /* One of two recipients is out: the other one is changed, and a dry run knows it. */
 START_TEST(half_in_flight)
 {
@@ -451,11 +499,23 @@ add_tests(Suite *suite, const char *name, void (*setup)(void))
 	suite_add_tcase(suite, t);
 }
 
+/* The double settles whatever it was asked before it closes. */
+static void
+add_ends(Suite *suite)
+{
+	TCase *t = tcase_create("ends");
+
+	tcase_add_checked_fixture(t, setup_sqlite, teardown);
+	tcase_add_test(t, abandoned);
+	suite_add_tcase(suite, t);
+}
+
 int
 main(void)
 {
 	Suite *suite = suite_create("smtp_ctl_queue");
 
+	add_ends(suite);
 	add_pure(suite);
 	add_tests(suite, "sqlite", setup_sqlite);
 	add_tests(suite, "memory", setup_memory);

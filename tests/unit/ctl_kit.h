@@ -94,9 +94,10 @@ teardown(void)
 {
 	forget();
 	ctlserve_free(&ctl);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 5 && kit_store != NULL; i++)
 		turn();
-	kit_store->ops->close(&kit_store);
+	if (kit_store != NULL)
+		kit_store->ops->close(&kit_store);
 	sched_free(&sched);
 	outcome_free(&outcome);
 	ask_free(&ask);
