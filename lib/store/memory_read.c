@@ -162,13 +162,15 @@ memory_list(struct store *st, uint64_t after, size_t max, store_load_fn *loaded,
 {
 	struct memory_store *s = memory_self(st);
 	struct answer *a = memory_answer(s, ANSWER_LOADED, arg);
-	size_t i = memory_position(s, after);
+	size_t i = memory_position(s, after), rcpts = 0;
 
 	a->loaded = loaded;
 	if (i < s->n && s->messages[i]->id == after)
 		i++;
-	for (; i < s->n && a->n < max; i++)
+	for (; i < s->n && a->n < max && rcpts < STORE_LIST_RCPTS; i++) {
+		rcpts += s->messages[i]->nrcpts;
 		add(a, store_message_copy(s->messages[i]));
+	}
 	a->number = i < s->n;
 }
 

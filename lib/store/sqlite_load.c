@@ -262,12 +262,16 @@ store_run_list(struct sqlite_store *s, struct store_op *op)
 {
 	uint64_t id = op->u.load.message;
 	enum store_run r = RUN_DONE;
+	size_t rcpts = 0;
 	int got = 1;
 
-	for (size_t i = 0; i < op->u.load.max && r == RUN_DONE; i++) {
+	for (size_t i = 0; i < op->u.load.max && rcpts < STORE_LIST_RCPTS && r == RUN_DONE; i++) {
+		size_t n = op->u.load.nfound;
+
 		if ((got = next_message(s, &id, &op->why, &r)) != 1)
 			return r;
 		r = fetch_one(s, op, id, 0);
+		rcpts += op->u.load.nfound > n ? op->u.load.found[n]->nrcpts : 0;
 	}
 	if (r == RUN_DONE && got == 1)
 		op->u.load.more = next_message(s, &id, &op->why, &r) == 1;

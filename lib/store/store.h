@@ -17,6 +17,7 @@
 #include "lib/base/why.h"
 
 #define STORE_INLINE_MAX	65536	/* larger bodies live in a spool file */
+#define STORE_LIST_RCPTS	1000		/* recipients, after which a page of the queue ends */
 #define STORE_NOTE_KEY_MAX	128	/* bytes */
 #define STORE_NOTE_MAX		1024
 
@@ -180,7 +181,8 @@ struct store_ops {
 	void	(*held)(struct store *, uint64_t before, store_held_fn *, void *arg);
 	/* One message with all its recipients, for relayctl and DSNs. */
 	void	(*fetch)(struct store *, uint64_t message, store_load_fn *, void *arg);
-	/* A page of the queue in id order after `after`, for relayctl. */
+	/* A page of the queue in id order after `after`, for relayctl: max messages, or up to the
+	 * one with which it has STORE_LIST_RCPTS recipients. */
 	void	(*list)(struct store *, uint64_t after, size_t max, store_load_fn *, void *arg);
 	/* The whole body, verified against its digest; file bodies verified and left in the file. */
 	void	(*body)(struct store *, uint64_t message, store_body_fn *, void *arg);

@@ -13,7 +13,7 @@
 #include "relayd/smtp/ctl_call.h"
 #include "relayd/smtp/ctl_select.h"
 
-#define CTL_WALK_PAGE	50	/* messages; each may have a thousand recipients */
+#define CTL_WALK_PAGE	50	/* messages at most (STORE_LIST_RCPTS) */
 
 struct ctl_walk {
 	struct ctl_select	select;

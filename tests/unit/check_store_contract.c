@@ -433,6 +433,26 @@ START_TEST(list_pages_in_id_order)
 }
 END_TEST
 
+/* Messages with many recipients make small pages. */
+START_TEST(list_ends_with_many_recipients)
+{
+	struct buf to;
+
+	open_nth(_i);
+	buf_init(&to);
+	for (int i = 0; i < STORE_LIST_RCPTS / 2; i++)
+		buf_addf(&to, "%sr%d@x.example", i > 0 ? " " : "", i);
+	for (uint64_t id = 1; id <= 5; id++)
+		ck_assert_int_eq(kit_put(id, buf_str(&to), "body"), WHY_NONE);
+	buf_fini(&to);
+	ck_assert_uint_eq(kit_list(0, 50), 2);
+	ck_assert_int_eq(kit.more, 1);
+	ck_assert_uint_eq(kit_list(2, 50), 2);
+	ck_assert_uint_eq(kit_list(4, 50), 1);
+	ck_assert_int_eq(kit.more, 0);
+}
+END_TEST
+
 START_TEST(dests_count_what_is_due)
 {
 	int x, y;
@@ -574,6 +594,7 @@ main(void)
 	tcase_add_loop_test(c, wake_finds_its_reasons, 0, IMPLEMENTATIONS);
 	tcase_add_loop_test(c, wake_goes_all_the_way, 0, IMPLEMENTATIONS);
 	tcase_add_loop_test(c, list_pages_in_id_order, 0, IMPLEMENTATIONS);
+	tcase_add_loop_test(c, list_ends_with_many_recipients, 0, IMPLEMENTATIONS);
 	tcase_add_loop_test(c, dests_count_what_is_due, 0, IMPLEMENTATIONS);
 	tcase_add_loop_test(c, large_body_goes_by_chunks, 0, IMPLEMENTATIONS);
 	tcase_add_loop_test(c, abort_silences_what_is_under_way, 0, IMPLEMENTATIONS);
