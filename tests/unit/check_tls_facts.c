@@ -276,6 +276,34 @@ want_of(const struct row *row, const struct kit_pair *leaf, struct tls_want *wan
 	}
 }
 
+/* A client and a server as the row wants them, before the handshake. */
+static struct kit_pair leaf;
+static SSL_CTX *ctx;
+static SSL *server, *ssl;
+static struct tls_want want;
+static struct tls_facts f;
+static struct why why;
+
+static void
+meet(const struct row *row)
+{
+	leaf = leaf_of(row);
+	ctx = server_of(row, &leaf);
+	server = SSL_new(ctx);
+	want_of(row, &leaf, &want);
+	ssl = tls_client_session(client, &want, &why);
+}
+
+static void
+part(void)
+{
+	SSL_free(ssl);
+	SSL_free(server);
+	SSL_CTX_free(ctx);
+	tls_want_fini(&want);
+	kit_pair_free(&leaf);
+}
+
 /* RULES P12: weak-tls takes a weak chain, and that is known; a stranger's it does not take. */
 static const struct {
 	enum kit_key	key;
@@ -288,40 +316,26 @@ static const struct {
 
 START_TEST(facts_of_weak_chain)
 {
-	struct kit_pair leaf = kit_issue(&(struct kit_spec){ .san = "DNS:" HOST,
-	    .key = weaks[_i].key }, weaks[_i].stranger ? &other : &root);
-	SSL_CTX *ctx = kit_server(&leaf, NULL, 0);
-	SSL *server, *ssl;
-	struct tls_want want = { .host = HOST, .sni = HOST, .min_version = weaks[_i].min_version };
-	struct tls_facts f;
-	struct why why;
-
+	leaf = kit_issue(&(struct kit_spec){ .san = "DNS:" HOST, .key = weaks[_i].key },
+	    weaks[_i].stranger ? &other : &root);
+	ctx = kit_server(&leaf, NULL, 0);
 	server = SSL_new(ctx);
+	want = (struct tls_want){ .host = HOST, .sni = HOST, .min_version = weaks[_i].min_version };
 	ssl = tls_client_session(client, &want, &why);
 	ck_assert_msg(kit_handshake(ssl, server, &why) == 0, "%s", why.text);
 	tls_facts_read(ssl, client, &want, &f);
 	ck_assert_int_eq(f.pkix_chain, weaks[_i].chain);
 	ck_assert_int_eq(f.pkix_name, 1);
 	ck_assert_int_eq(f.weak, weaks[_i].weak);
-	SSL_free(ssl);
-	SSL_free(server);
-	SSL_CTX_free(ctx);
-	kit_pair_free(&leaf);
+	part();
 }
 END_TEST
 
 START_TEST(facts_of_certificate)
 {
 	const struct row *row = &rows[_i];
-	struct kit_pair leaf = leaf_of(row);
-	SSL_CTX *ctx = server_of(row, &leaf);
-	SSL *server = SSL_new(ctx), *ssl;
-	struct tls_want want;
-	struct tls_facts f;
-	struct why why;
 
-	want_of(row, &leaf, &want);
-	ssl = tls_client_session(client, &want, &why);
+	meet(row);
 	ck_assert_msg(ssl != NULL, "%s: %s", row->name, why.text);
 	ck_assert_msg(kit_handshake(ssl, server, &why) == 0, "%s: %s", row->name, why.text);
 	/* The handshake itself proves nothing, and says so. */
@@ -353,26 +367,14 @@ START_TEST(facts_of_certificate)
 		ck_assert_msg(why.reason == row->dane_why, "%s: %s", row->name,
 		    why_token(why.reason));
 	}
-	SSL_free(ssl);
-	SSL_free(server);
-	SSL_CTX_free(ctx);
-	tls_want_fini(&want);
-	kit_pair_free(&leaf);
+	part();
 }
 END_TEST
 
 /* The dates are judged by our own clock. */
 START_TEST(facts_use_our_clock)
 {
-	struct kit_pair leaf = leaf_of(&rows[0]);
-	SSL_CTX *ctx = server_of(&rows[0], &leaf);
-	SSL *server = SSL_new(ctx), *ssl;
-	struct tls_want want;
-	struct tls_facts f;
-	struct why why;
-
-	want_of(&rows[0], &leaf, &want);
-	ssl = tls_client_session(client, &want, &why);
+	meet(&rows[0]);
 	ck_assert(kit_handshake(ssl, server, &why) == 0);
 	clock_virtual(0, ((int64_t)time(NULL) + 40 * KIT_DAY) * 1000);
 	tls_facts_read(ssl, client, &want, &f);
@@ -383,25 +385,14 @@ START_TEST(facts_use_our_clock)
 	ck_assert_str_eq(f.matched_name, HOST);
 	ck_assert_str_eq(f.protocol, "TLSv1.3");
 	ck_assert(strcmp(f.subject, "CN=x") == 0 && strcmp(f.issuer, "CN=Inter") == 0);
-	SSL_free(ssl);
-	SSL_free(server);
-	SSL_CTX_free(ctx);
-	kit_pair_free(&leaf);
+	part();
 }
 END_TEST
 
 /* Before the handshake, or with a store that is gone, nothing is proven. */
 START_TEST(facts_need_handshake_and_store)
 {
-	struct kit_pair leaf = leaf_of(&rows[0]);
-	SSL_CTX *ctx = server_of(&rows[0], &leaf);
-	SSL *server = SSL_new(ctx), *ssl;
-	struct tls_want want;
-	struct tls_facts f;
-	struct why why;
-
-	want_of(&rows[0], &leaf, &want);
-	ssl = tls_client_session(client, &want, &why);
+	meet(&rows[0]);
 	tls_facts_read(ssl, client, &want, &f);
 	ck_assert(!f.encrypted && !f.pkix_chain && !f.pkix_name && f.pkix_error != X509_V_OK);
 	ck_assert(!f.dane_matched && f.dane_error != X509_V_OK && f.dane_usage == -1);
@@ -409,10 +400,7 @@ START_TEST(facts_need_handshake_and_store)
 	str_copy(want.ca, "elsewhere", sizeof want.ca);
 	tls_facts_read(ssl, client, &want, &f);
 	ck_assert(f.encrypted && !f.pkix_chain && !f.pkix_name && f.pkix_error != X509_V_OK);
-	SSL_free(ssl);
-	SSL_free(server);
-	SSL_CTX_free(ctx);
-	kit_pair_free(&leaf);
+	part();
 }
 END_TEST
 
@@ -420,23 +408,13 @@ END_TEST
 START_TEST(facts_escape_names)
 {
 	struct row row = { .spec = { .cn = "a\r\nb\x1b[2J\xe2\x80\xae", .san = "DNS:" HOST } };
-	struct kit_pair leaf = leaf_of(&row);
-	SSL_CTX *ctx = server_of(&row, &leaf);
-	SSL *server = SSL_new(ctx), *ssl;
-	struct tls_want want;
-	struct tls_facts f;
-	struct why why;
 
-	want_of(&row, &leaf, &want);
-	ssl = tls_client_session(client, &want, &why);
+	meet(&row);
 	ck_assert(kit_handshake(ssl, server, &why) == 0);
 	tls_facts_read(ssl, client, &want, &f);
 	for (const char *c = f.subject; *c != '\0'; c++)
 		ck_assert_msg(*c >= ' ' && *c < 0x7f, "%s", f.subject);
-	SSL_free(ssl);
-	SSL_free(server);
-	SSL_CTX_free(ctx);
-	kit_pair_free(&leaf);
+	part();
 }
 END_TEST
 
