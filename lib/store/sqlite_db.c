@@ -262,6 +262,7 @@ static int
 open_all(struct store_db *db, struct why *why)
 {
 	if (store_place_whole(db, why) == -1 || create_file(db, why) == -1 ||
+	    store_wal_mend(db, db->said, sizeof db->said, why) == -1 ||
 	    open_connection(db, why) == -1)
 		return -1;
 	/* Start from a WAL that is done with: then what comes into it are our commits. Its

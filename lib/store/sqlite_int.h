@@ -52,6 +52,7 @@ struct store_db {
 	struct store_file_id id, wal_id;	/* of what is open */
 	unsigned long	 commits;
 	int		 malformed;		/* SQLite has met a damaged page */
+	char		 said[256];	/* of the WAL when it was opened, to be reported */
 };
 
 /*
@@ -93,6 +94,10 @@ int		 store_place_here(const struct store_db *, struct why *);	/* -1: there is n
 int		 store_place_whole(const struct store_db *, struct why *);
 /* Says on the loop what is missing in a directory that is about to be opened. */
 void		 store_place_warn(const char *dir, const char *spool);
+
+/* sqlite_wal.c: before the database is opened. said: what to report, "" if there was nothing.
+ * -1 and *why: it is damaged, and SQLite would throw away what was acknowledged. */
+int		 store_wal_mend(const struct store_db *, char *said, size_t, struct why *);
 
 /* sqlite_mend.c */
 struct store_mended {

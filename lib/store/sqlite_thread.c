@@ -195,6 +195,8 @@ store_thread_main(void *arg)
 	struct sqlite_store *s = arg;
 	struct store_op_list batch = STAILQ_HEAD_INITIALIZER(batch);
 
+	if (s->db.said[0] != '\0')
+		store_thread_report(s, "%s", s->db.said);
 	start_sweep(s);
 	while (take(s, &batch) == 0) {	/* batch is empty: post moved it on */
 		store_batch_run(s, &batch);
