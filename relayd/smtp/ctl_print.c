@@ -97,28 +97,30 @@ look(const struct sched *s, const char *name)
 	return v;
 }
 
+/* Its due time is that of a look for its notices (dest_window), not that of a try. */
 static int
-waits_for_pause(const struct store_rcpt *r)
+waits_behind(const struct store_rcpt *r)
 {
-	return r->reason != NULL && strcmp(r->reason, why_token(WHY_PAUSED)) == 0;
+	return r->tries == 0 ||
+	    (r->reason != NULL && strcmp(r->reason, why_token(WHY_PAUSED)) == 0);
 }
 
 enum ctl_state
 ctl_state_of(const struct sched *s, const struct store_rcpt *r)
 {
+	int due = r->due <= clock_queue_ms();
 	struct dest_view v;
 
 	if (r->state == STORE_HELD)
 		return CTL_HELD;
-	/* Its due time may be that of its next notice. */
-	if (r->due > clock_queue_ms() && !waits_for_pause(r))
+	if (!due && !waits_behind(r))
 		return CTL_WAITING;
 	v = look(s, r->dest);
 	if (v.pause != NULL)
 		return CTL_PAUSED;
-	if (r->due > clock_queue_ms())
-		return CTL_WAITING;
-	return v.blocked_until != 0 ? CTL_BLOCKED : CTL_READY;
+	if (v.blocked_until != 0)
+		return CTL_BLOCKED;
+	return due ? CTL_READY : CTL_WAITING;
 }
 
 static json_t *
