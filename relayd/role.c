@@ -164,6 +164,12 @@ on_frame(void *arg, const struct io_frame *f)
 	case IPC_WORKER:
 		take_worker(r, f);
 		break;
+	case IPC_COMMONS:
+		if (f->fd != -1 && r->events->commons != NULL && !r->configured)
+			r->events->commons(r->arg, f->fd);
+		else if (f->fd != -1)
+			close(f->fd);
+		break;
 	case IPC_START:
 		start(r);
 		break;

@@ -21,6 +21,8 @@ struct role_events {
 	/* Which of how many processes of this role we are; the first call of all. fd: what they
 	 * share, or -1. NULL: there is only one. */
 	void	(*worker)(void *arg, unsigned index, unsigned count, int fd);
+	/* What they use together and may use only so much of; behind worker. NULL: nothing. */
+	void	(*commons)(void *arg, int fd);
 	/* Owns conf. The first call comes before privileges are dropped, later ones are reloads. */
 	void	(*config)(void *arg, struct conf *);
 	void	(*listener)(void *arg, unsigned index, int fd);

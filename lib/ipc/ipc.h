@@ -33,6 +33,7 @@ enum ipc_parent {
 	IPC_PONG,		/* up */
 	IPC_WORKER,		/* down, perhaps fd: u32 number, u32 of how many; before IPC_CONFIG */
 	IPC_SIBLING,		/* down, fd: u32 worker; a channel between worker 0 and another */
+	IPC_COMMONS,		/* down, fd: what the workers use together; behind IPC_WORKER */
 	IPC_PARENT__COUNT
 };
 

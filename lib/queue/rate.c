@@ -39,6 +39,14 @@ queue_bucket_give_back(struct queue_bucket *b, const struct queue_rate *r)
 	b->full_at -= interval(r);
 }
 
+int64_t
+queue_bucket_empty(const struct queue_rate *r, int64_t now)
+{
+	int64_t every = interval(r);
+
+	return now * 1000 + (every > BURST_US ? every : BURST_US);
+}
+
 int
 queue_bucket_full(const struct queue_bucket *b, int64_t now)
 {

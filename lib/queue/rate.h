@@ -24,6 +24,8 @@ int64_t	queue_bucket_ready(const struct queue_bucket *, const struct queue_rate 
 void	queue_bucket_take(struct queue_bucket *, const struct queue_rate *, int64_t now);
 /* The last one taken was not used. */
 void	queue_bucket_give_back(struct queue_bucket *, const struct queue_rate *);
+/* us: no use of this rate alone makes full_at later than that. */
+int64_t	queue_bucket_empty(const struct queue_rate *, int64_t now);
 /* 1: nothing is to be remembered of it. */
 int	queue_bucket_full(const struct queue_bucket *, int64_t now);
 

@@ -61,15 +61,17 @@ crew_introduce(struct crew *c, struct child *fresh)
 }
 
 void
-crew_number(struct crew *c, struct child *w, int table)
+crew_number(struct crew *c, struct child *w, int crowd, int commons)
 {
 	struct buf b;
 
 	buf_init(&b);
 	buf_add_u32(&b, child_index(w));
 	buf_add_u32(&b, c->n);
-	child_send(w, IPC_WORKER, buf_data(&b), buf_len(&b), table);
+	child_send(w, IPC_WORKER, buf_data(&b), buf_len(&b), crowd);
 	buf_fini(&b);
+	if (commons != -1)
+		child_send(w, IPC_COMMONS, NULL, 0, commons);
 }
 
 /* ---- all of them ---- */

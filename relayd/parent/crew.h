@@ -22,8 +22,9 @@ struct crew	*crew_new(struct event_base *, unsigned workers, const struct child_
 void		 crew_free(struct crew **);
 void		 crew_start(struct crew *);
 void		 crew_introduce(struct crew *, struct child *fresh);
-/* Tells a worker who it is; its first frame. table: what the workers share, or -1; taken. */
-void		 crew_number(struct crew *, struct child *, int table);
+/* Tells a worker who it is; its first frames. What the workers share, or -1 (proc/crowd,
+ * proc/commons); taken. */
+void		 crew_number(struct crew *, struct child *, int crowd, int commons);
 
 unsigned	 crew_workers(const struct crew *);
 struct child	*crew_worker(const struct crew *, unsigned index);

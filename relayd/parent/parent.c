@@ -18,6 +18,7 @@
 #include "lib/base/log.h"
 #include "lib/conf/conf.h"
 #include "lib/ipc/ipc.h"
+#include "lib/proc/commons.h"
 #include "lib/proc/crowd.h"
 #include "lib/proc/fd.h"
 #include "lib/proc/notify.h"
@@ -35,8 +36,9 @@ struct parent {
 	struct conf		*conf;
 	struct sockets		*sockets;
 	struct crew		*crew;
-	int			 crowd_fd;	/* what the workers share; -1: there is one only */
+	int			 crowd_fd, commons_fd;	/* what the workers share; -1: there is one */
 	struct proc_crowd	*crowd;
+	struct proc_commons	*commons;
 	struct event		*signals[6], *ev_stop, *ev_watchdog;
 	size_t			 nsignals;
 	int			 announced, stopping;
@@ -59,6 +61,12 @@ send_config(struct parent *p, struct child *c)
 	buf_fini(&b);
 }
 
+static int
+copy_of(int fd)
+{
+	return fd != -1 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+}
+
 static void
 on_started(void *arg, struct child *c)
 {
@@ -67,8 +75,7 @@ on_started(void *arg, struct child *c)
 	int works = c != crew_policy(p->crew);
 
 	if (works)
-		crew_number(p->crew, c, p->crowd_fd == -1 ? -1 :
-		    fcntl(p->crowd_fd, F_DUPFD_CLOEXEC, 3));
+		crew_number(p->crew, c, copy_of(p->crowd_fd), copy_of(p->commons_fd));
 	send_config(p, c);
 	if (works)
 		sockets_hand_over(p->sockets, c);
@@ -131,9 +138,11 @@ on_exited(void *arg, struct child *c, int gave_up)
 {
 	struct parent *p = arg;
 
-	/* Its sessions ended with it. */
-	if (p->crowd != NULL && c != crew_policy(p->crew))
+	/* Its sessions and connections ended with it. */
+	if (p->crowd != NULL && c != crew_policy(p->crew)) {
 		proc_crowd_clear(p->crowd, child_index(c));
+		proc_commons_clear(p->commons, PROC_COMMONS_USED, child_index(c));
+	}
 	if (gave_up)
 		proc_notify_status("%s is down after repeated crashes: mail waits", child_name(c));
 	if (!p->stopping && p->exit_code != EX_OK) {
@@ -311,22 +320,24 @@ make_directory(const char *path, const char *user)
 }
 
 static void
-make_crowd(struct parent *p, unsigned workers)
+make_shared(struct parent *p, unsigned workers)
 {
 	if (workers < 2)
 		return;
 	p->crowd_fd = proc_crowd_make(workers);
+	p->commons_fd = proc_commons_make(workers);
 	if (p->crowd_fd != -1)
-		p->crowd = proc_crowd_map(fcntl(p->crowd_fd, F_DUPFD_CLOEXEC, 3), workers,
-		    PROC_CROWD_PARENT);
-	if (p->crowd == NULL)
+		p->crowd = proc_crowd_map(copy_of(p->crowd_fd), workers, PROC_CROWD_PARENT);
+	if (p->commons_fd != -1)
+		p->commons = proc_commons_map(copy_of(p->commons_fd), workers, PROC_COMMONS_PARENT);
+	if (p->crowd == NULL || p->commons == NULL)
 		fatal(EX_OSERR, "no memory for the workers to share: %s", strerror(errno));
 }
 
 int
 parent_main(const char *conf_path, struct conf *conf)
 {
-	struct parent p = { .conf_path = conf_path, .conf = conf, .crowd_fd = -1 };
+	struct parent p = { .conf_path = conf_path, .conf = conf, .crowd_fd = -1, .commons_fd = -1 };
 
 	signal(SIGPIPE, SIG_IGN);
 	umask(077);
@@ -344,7 +355,7 @@ parent_main(const char *conf_path, struct conf *conf)
 	add_signal(&p, SIGHUP, on_hup);
 	add_signal(&p, SIGCHLD, on_chld);
 	add_signal(&p, SIGUSR1, on_usr1);
-	make_crowd(&p, (unsigned)conf->workers);
+	make_shared(&p, (unsigned)conf->workers);
 	p.crew = crew_new(p.base, (unsigned)conf->workers, &child_events, &p);
 	crew_start(p.crew);
 	while (!event_base_got_break(p.base) && event_base_loop(p.base, EVLOOP_ONCE) == 0)
@@ -358,8 +369,11 @@ parent_main(const char *conf_path, struct conf *conf)
 	event_free(p.ev_watchdog);
 	sockets_free(&p.sockets);
 	proc_crowd_free(&p.crowd);
+	proc_commons_free(&p.commons);
 	if (p.crowd_fd != -1)
 		close(p.crowd_fd);
+	if (p.commons_fd != -1)
+		close(p.commons_fd);
 	conf_free(&p.conf);
 	event_base_free(p.base);
 	return p.exit_code;

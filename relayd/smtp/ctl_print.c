@@ -228,7 +228,7 @@ set_limit(json_t *o, const char *what, const struct limit *l)
 		return;
 	set_text(o, what, limit_name(l));
 	str_fmt(key, sizeof key, "%s_connections", what);
-	str_fmt(text, sizeof text, "%u of %u", limit_used(l), limit_max(l));
+	str_fmt(text, sizeof text, "%u of %u", limit_used_by_all(l), limit_max(l));
 	set_text(o, key, text);
 	rate = limit_rate(l);
 	if (rate.n == 0)

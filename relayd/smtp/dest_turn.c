@@ -106,14 +106,13 @@ poorest_client(const struct dest *d)
 	return p.client;
 }
 
-/* The domain's connections are no limit to the first one: no queue of it starves. */
 int
 dest_turn_lane(struct dest *d)
 {
 	const struct limit_way w = way_of(d);
 
 	d->wants_lane = 1;
-	return limit_take(&d->turn, &w, poorest_client(d), d->nlanes == 0 ? d->domain : NULL);
+	return limit_take(&d->turn, &w, poorest_client(d));
 }
 
 int
@@ -130,7 +129,7 @@ dest_turn_token(struct dest *d)
 	const struct limit_way w = way_of(d);
 
 	d->wants_token = 1;
-	return limit_take(&d->token, &w, poorest_client(d), NULL);
+	return limit_take(&d->token, &w, poorest_client(d));
 }
 
 void

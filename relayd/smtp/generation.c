@@ -251,21 +251,10 @@ generation_login(const struct generation *g, uint64_t login)
 	return NULL;
 }
 
-unsigned
-generation_share(const struct generation *g, int number)
-{
-	unsigned n = (unsigned)number, part;
-
-	if (g->workers < 2 || n == 0)
-		return n;
-	part = n / g->workers + (g->worker < n % g->workers ? 1 : 0);
-	return part > 0 ? part : 1;
-}
-
 struct queue_rate
-generation_rate(const struct generation *g, const struct conf_rate *r)
+generation_rate(const struct conf_rate *r)
 {
-	return (struct queue_rate){ .n = r->n, .per = r->per * (g->workers > 0 ? g->workers : 1) };
+	return (struct queue_rate){ .n = r->n, .per = r->per };
 }
 
 void
@@ -276,15 +265,15 @@ generation_limits(const struct generation *g, const char *domain, struct generat
 	const struct conf_rate *usual = &c->delivery.rate_per_destination;
 
 	*to = (struct generation_limits){
-		.connections = generation_share(g, c->delivery.connections_per_destination),
+		.connections = (unsigned)c->delivery.connections_per_destination,
 		.messages_per_connection = (unsigned)c->delivery.messages_per_connection,
-		.rate = generation_rate(g, usual),
+		.rate = generation_rate(usual),
 	};
 	if (d == NULL)
 		return;
-	to->connections = generation_share(g, d->connections);
+	to->connections = (unsigned)d->connections;
 	to->messages_per_connection = (unsigned)d->messages_per_connection;
-	to->rate = generation_rate(g, &d->rate);
+	to->rate = generation_rate(&d->rate);
 	to->special = d->connections != c->delivery.connections_per_destination ||
 	    d->rate.n != usual->n || d->rate.per != usual->per;
 }

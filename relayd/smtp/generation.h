@@ -29,7 +29,6 @@ struct ledger;
 struct generation {
 	unsigned		  refs;
 	unsigned		  number;
-	unsigned		  worker, workers;	/* which of how many; 0 of 0 is alone */
 	struct conf		 *conf;
 	struct tls_client	 *tls;
 	uint64_t		  ca_digest;	/* of what delivery.ca_file names */
@@ -57,12 +56,7 @@ struct generation_limits {
 };
 void	generation_limits(const struct generation *, const char *domain,
 	    struct generation_limits *);
-struct queue_rate generation_rate(const struct generation *, const struct conf_rate *);
-/*
- * This worker's part of a number that limits the relay: all parts together are
- * the number, but none is less than 1. 0 stays 0. (Rates are divided exactly.)
- */
-unsigned	generation_share(const struct generation *, int number);
+struct queue_rate generation_rate(const struct conf_rate *);
 /* The waits between attempts, at least one. */
 const struct conf_durations *generation_retry(const struct generation *, const char *domain);
 /*

@@ -6,113 +6,11 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
-#include "lib/base/heap.h"
-#include "lib/base/map.h"
+#include "lib/base/rand.h"
+#include "relayd/smtp/limit_int.h"
 
-struct limit {
-	struct limits			*house;
-	char				*name;
-	unsigned			 refs;	/* owners: destinations, turns and connections */
-	int				 shared;
-	unsigned			 max, used;
-	struct queue_rate		 rate;
-	struct queue_bucket		 bucket;
-	struct queue_fair		 line[LIMIT__KINDS];
-	TAILQ_HEAD(, limit_spare)	 idle;	/* longest idle first */
-	unsigned			 nidle;
-	struct heap_node		 timer;	/* for the first in the line of tokens */
-};
-
-struct limit_client {
-	uint32_t	id;
-	size_t		lanes, idle, jobs;	/* idle: of the lanes */
-};
-
-struct limits {
-	struct map	*all;
-	struct map	*clients;
-	struct heap	 timers;
-	void		(*changed)(void *);
-	void		*arg;
-};
-
-/* ---- clients ---- */
-
-static struct limit_client *
-client_get(struct limits *h, uint32_t id)
-{
-	struct limit_client *c = map_get(h->clients, &id, sizeof id);
-
-	if (c == NULL) {
-		c = must_calloc(1, sizeof *c);
-		c->id = id;
-		map_put(h->clients, &id, sizeof id, c);
-	}
-	return c;
-}
-
-static void
-client_forget(struct limits *h, struct limit_client *c)
-{
-	if (c->lanes > 0 || c->jobs > 0)
-		return;
-	map_remove(h->clients, &c->id, sizeof c->id);
-	free(c);
-}
-
-static void
-client_lanes_add(struct limits *h, uint32_t id, int n)
-{
-	struct limit_client *c = client_get(h, id);
-
-	MUST(n > 0 || c->lanes > 0);
-	c->lanes += (size_t)n;
-	client_forget(h, c);
-}
-
-static void
-client_idle_add(struct limits *h, uint32_t id, int n)
-{
-	struct limit_client *c = client_get(h, id);
-
-	MUST(n > 0 || c->idle > 0);
-	c->idle += (size_t)n;
-}
-
-/* An idle connection is nobody's: it ends for whoever needs the place. */
-static size_t
-lanes_at_work(const struct limits *h, uint32_t id)
-{
-	const struct limit_client *c = map_get(h->clients, &id, sizeof id);
-
-	return c != NULL ? c->lanes - c->idle : 0;
-}
-
-void
-limits_jobs_add(struct limits *h, uint32_t id, int n)
-{
-	struct limit_client *c = client_get(h, id);
-
-	MUST(n > 0 || c->jobs > 0);
-	c->jobs += (size_t)n;
-	client_forget(h, c);
-}
-
-size_t
-limits_jobs(const struct limits *h, uint32_t id)
-{
-	const struct limit_client *c = map_get(h->clients, &id, sizeof id);
-
-	return c != NULL ? c->jobs : 0;
-}
-
-size_t
-limits_lanes(const struct limits *h, uint32_t id)
-{
-	const struct limit_client *c = map_get(h->clients, &id, sizeof id);
-
-	return c != NULL ? c->lanes : 0;
-}
+#define GLANCE_MS	25	/* and up to twice that: between looks at what others do */
+#define GLANCE_MAX	512	/* limits that are looked at then; the others next time */
 
 /* ---- one limit ---- */
 
@@ -122,6 +20,47 @@ arm(struct limit *l, int64_t at)
 	heap_set(&l->house->timers, &l->timer, at);
 	if (heap_min(&l->house->timers) == &l->timer)
 		l->house->changed(l->house->arg);
+}
+
+/* What nobody here waits for or keeps for nothing is no concern of others. */
+static void
+watch(struct limit *l, int on)
+{
+	struct limits *h = l->house;
+
+	if (on == l->watched || h->commons == NULL)
+		return;
+	l->watched = on;
+	h->nwatched += on ? 1 : -(size_t)1;
+	if (!on) {
+		TAILQ_REMOVE(&h->watched, l, watch);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&h->watched, l, watch);
+	if (h->glance != INT64_MAX)
+		return;
+	h->glance = clock_mono_ms() + GLANCE_MS + rand_below(GLANCE_MS);
+	h->changed(h->arg);
+}
+
+/* After each change of who waits or keeps an idle one: the others are told. */
+void
+limit_attend(struct limit *l)
+{
+	struct limit_others o = { 0 };
+	int64_t waits = 0;
+
+	if (l->house->commons == NULL)
+		return;
+	if (l->line[LIMIT_PLACE].n > 0)
+		limit_share_look(l->house->commons, &l->share, &o);
+	if (o.used > 0 || o.waiting > 0)
+		waits = l->share.waits != 0 ? l->share.waits : clock_mono_ms();
+	if (waits != l->share.waits) {
+		l->share.waits = waits;
+		(void)limit_share_say(l->house->commons, &l->share, l->used);
+	}
+	watch(l, l->line[LIMIT_PLACE].n > 0 || l->nidle > 0);
 }
 
 struct limit *
@@ -135,6 +74,8 @@ limit_get(struct limits *h, const char *name, int shared)
 		l->name = must_strdup(name);
 		l->shared = shared;
 		l->max = 1;
+		if (h->commons != NULL)
+			l->share.id = proc_commons_id(h->commons, name);
 		for (int k = 0; k < LIMIT__KINDS; k++)
 			queue_fair_init(&l->line[k]);
 		TAILQ_INIT(&l->idle);
@@ -149,6 +90,7 @@ limit_free(struct limit *l)
 {
 	map_removes(l->house->all, l->name);
 	heap_remove(&l->house->timers, &l->timer);
+	watch(l, 0);
 	for (int k = 0; k < LIMIT__KINDS; k++)
 		queue_fair_fini(&l->line[k]);
 	free(l->name);
@@ -170,41 +112,80 @@ limit_unref(struct limit **lp)
 		arm(l, l->bucket.full_at / 1000 + 1);
 }
 
-static void
-take_one(struct limit *l, struct limit_turn *t)
+static int64_t
+token_ready(struct limit *l, int64_t now)
 {
-	l->refs++;
-	t->has.v[t->has.n++] = l;
-	if (t->kind == LIMIT_TOKEN) {
-		queue_bucket_take(&l->bucket, &l->rate, clock_mono_ms());
-		return;
-	}
-	l->used++;
-	if (l->shared)
-		client_lanes_add(l->house, t->client, 1);
+	if (l->house->commons != NULL)
+		return limit_share_ready(l->house->commons, &l->share, &l->rate, now);
+	return queue_bucket_ready(&l->bucket, &l->rate, now);
 }
 
-struct asks {
-	const struct limit	*l;
-	enum limit_kind		 kind;
-	const uint32_t		*leaving;	/* a connection of this client ends */
-};
-
 static int
-admits(void *arg, uint32_t client)
+take_token(struct limit *l)
 {
-	const struct asks *a = arg;
-	const struct limit *l = a->l;
+	int64_t now = clock_mono_ms();
+
+	if (l->house->commons != NULL)
+		return limit_share_take(l->house->commons, &l->share, &l->rate, now);
+	queue_bucket_take(&l->bucket, &l->rate, now);
+	return 1;
+}
+
+/* Said first and looked at then: of two workers at the last place at least one steps back. */
+static int
+take_place(struct limit *l)
+{
+	struct proc_commons *c = l->house->commons;
+	struct limit_others o;
+	int good = limit_share_say(c, &l->share, l->used + 1) == 0;
+
+	limit_share_look(c, &l->share, &o);
+	if (good && limit_share_free(&o, l->used, l->max) > 0) {
+		l->used++;
+		l->share.yields = 0;
+		if (l->share.waits == 0)
+			return 1;
+		l->share.waits = 0;	/* who still waits here begins anew, behind the others */
+		(void)limit_share_say(c, &l->share, l->used);
+		return 1;
+	}
+	(void)limit_share_say(c, &l->share, l->used);
+	return 0;
+}
+
+/* 0: another worker was quicker. */
+static int
+take_one(struct limit *l, struct limit_turn *t)
+{
+	if (!(t->kind == LIMIT_TOKEN ? take_token(l) : take_place(l)))
+		return 0;
+	l->refs++;
+	t->has.v[t->has.n++] = l;
+	if (t->kind == LIMIT_PLACE && l->shared)
+		limit_client_lanes_add(l->house, t->client, 1);
+	return 1;
+}
+
+int
+limit_admits(void *arg, uint32_t client)
+{
+	const struct limit_asks *a = arg;
+	struct limit *l = a->l;
 	int64_t now = clock_mono_ms();
 	unsigned used = l->used - (a->leaving != NULL);
+	struct limit_others o;
 	size_t own;
 
 	if (a->kind == LIMIT_TOKEN)
-		return queue_bucket_ready(&l->bucket, &l->rate, now) <= now;
-	if (used >= l->max || !l->shared)
-		return used < l->max;
+		return token_ready(l, now) <= now;
+	limit_share_look(l->house->commons, &l->share, &o);
+	if (limit_share_ours(&l->share, &o, limit_share_free(&o, used, l->max)) == 0)
+		return 0;
+	if (!l->shared)
+		return 1;
 	used -= used > l->nidle ? l->nidle : used;
-	own = lanes_at_work(l->house, client);
+	used += o.used;
+	own = limit_client_at_work(l->house, client);
 	return queue_fair_share(own - (a->leaving != NULL && *a->leaving == client && own > 0), used,
 	    l->max);
 }
@@ -218,40 +199,53 @@ leave(struct limit_turn *t)
 		return;
 	queue_fair_remove(&l->line[t->kind], &t->node);
 	t->at = NULL;
+	limit_attend(l);
 	limit_unref(&l);
 }
 
 /* All who can go on now do, in their order. */
-static void
-serve(struct limit *l, enum limit_kind kind)
+void
+limit_serve(struct limit *l, enum limit_kind kind)
 {
-	struct asks a = { .l = l, .kind = kind };
+	struct limit_asks a = { .l = l, .kind = kind };
+	int64_t now = clock_mono_ms(), again = 0;
 	struct queue_fair_node *n;
 
-	while ((n = queue_fair_next(&l->line[kind], admits, &a)) != NULL) {
+	while ((n = queue_fair_next(&l->line[kind], limit_admits, &a)) != NULL) {
 		struct limit_turn *t = HEAP_OWNER(n, struct limit_turn, node);
 
+		if (!take_one(l, t)) {
+			queue_fair_add_first(&l->line[kind], n, (uint64_t)t->client << 32);
+			again = now + GLANCE_MS;
+			break;
+		}
 		t->at = NULL;
-		take_one(l, t);
 		l->refs--;		/* that of the line; take_one has one */
 		t->wake(t);
 	}
-	if (kind == LIMIT_TOKEN && l->line[kind].n > 0)
-		arm(l, queue_bucket_ready(&l->bucket, &l->rate, clock_mono_ms()));
+	limit_attend(l);
+	if (kind == LIMIT_TOKEN && l->line[kind].n > 0) {
+		int64_t at = token_ready(l, now);
+
+		arm(l, at > again ? at : again);
+	}
 }
 
-static void
-give_back_one(struct limit *l, enum limit_kind kind, uint32_t client)
+void
+limit_give_back(struct limit *l, enum limit_kind kind, uint32_t client)
 {
-	if (kind == LIMIT_TOKEN) {
+	if (kind == LIMIT_TOKEN && l->house->commons != NULL) {
+		limit_share_give_back(l->house->commons, &l->share, &l->rate, clock_mono_ms());
+	} else if (kind == LIMIT_TOKEN) {
 		queue_bucket_give_back(&l->bucket, &l->rate);
 	} else {
 		MUST(l->used > 0);
 		l->used--;
+		(void)limit_share_say(l->house->commons, &l->share, l->used);
 		if (l->shared)
-			client_lanes_add(l->house, client, -1);
+			limit_client_lanes_add(l->house, client, -1);
 	}
-	serve(l, kind);
+	limit_serve(l, kind);
 	limit_unref(&l);
 }
 
@@ -263,11 +257,21 @@ limit_set(struct limit *l, unsigned connections, struct queue_rate rate)
 	l->max = connections;
 	l->rate = rate;
 	for (int k = 0; changed && k < LIMIT__KINDS; k++)
-		serve(l, (enum limit_kind)k);
+		limit_serve(l, (enum limit_kind)k);
 }
 
 const char *limit_name(const struct limit *l) { return l->name; }
 unsigned limit_used(const struct limit *l) { return l->used; }
+
+unsigned
+limit_used_by_all(const struct limit *l)
+{
+	struct limit_others o;
+
+	limit_share_look(l->house->commons, &l->share, &o);
+	return o.used > UINT32_MAX - l->used ? UINT32_MAX : l->used + o.used;
+}
+
 unsigned limit_max(const struct limit *l) { return l->max; }
 struct queue_rate limit_rate(const struct limit *l) { return l->rate; }
 
@@ -277,6 +281,16 @@ limit_waiting(const struct limit *l, enum limit_kind kind)
 	return l->line[kind].n;
 }
 
+/* More of them wait than find room. */
+int
+limit_wanted_elsewhere(const struct limit *l)
+{
+	struct limit_others o;
+
+	limit_share_look(l->house->commons, &l->share, &o);
+	return o.waiting > limit_share_free(&o, l->used, l->max);
+}
+
 /* ---- turns ---- */
 
 /* One that is kept for nothing makes room; where only this client has too many, one of its. */
@@ -284,11 +298,13 @@ static void
 end_an_idle_one(struct limit *l, uint32_t client)
 {
 	struct limit_spare *i;
+	struct limit_others o;
 
+	limit_share_look(l->house->commons, &l->share, &o);
 	TAILQ_FOREACH(i, &l->idle, link)
 		if (i->of->client == client)
 			break;
-	if (i == NULL && l->used >= l->max)
+	if (i == NULL && limit_share_free(&o, l->used, l->max) == 0)
 		i = TAILQ_FIRST(&l->idle);
 	if (i != NULL)
 		i->of->end(i->of);
@@ -300,27 +316,25 @@ join(struct limit *l, struct limit_turn *t)
 	t->at = l;
 	l->refs++;
 	queue_fair_add(&l->line[t->kind], &t->node, (uint64_t)t->client << 32);
-	if (t->kind == LIMIT_PLACE)
-		end_an_idle_one(l, t->client);
-	else
-		serve(l, t->kind);
+	if (t->kind == LIMIT_TOKEN) {
+		limit_serve(l, t->kind);
+		return;
+	}
+	limit_attend(l);
+	end_an_idle_one(l, t->client);
 }
 
 /* Those in line come first; what they leave may be taken. */
 static int
-try_one(struct limit *l, struct limit_turn *t, const struct limit *exempt)
+try_one(struct limit *l, struct limit_turn *t)
 {
-	struct asks a = { .l = l, .kind = t->kind };
+	struct limit_asks a = { .l = l, .kind = t->kind };
 	unsigned had = t->has.n;
 
-	serve(l, t->kind);
+	limit_serve(l, t->kind);
 	if (t->has.n > had)
 		return 1;
-	if (l != exempt && (t->at != NULL || !admits(&a, t->client)))
-		return 0;
-	leave(t);
-	take_one(l, t);
-	return 1;
+	return t->at == NULL && limit_admits(&a, t->client) && take_one(l, t);
 }
 
 /* What it has of another way is given back, last first. */
@@ -336,13 +350,12 @@ fit(struct limit_turn *t, const struct limit_way *way)
 	while (t->has.n > same) {
 		struct limit *l = t->has.v[--t->has.n];
 
-		give_back_one(l, t->kind, t->client);
+		limit_give_back(l, t->kind, t->client);
 	}
 }
 
 int
-limit_take(struct limit_turn *t, const struct limit_way *way, uint32_t client,
-    const struct limit *exempt)
+limit_take(struct limit_turn *t, const struct limit_way *way, uint32_t client)
 {
 	fit(t, way);
 	/* It waits for somebody who is in line with others, too; this one is not yet. */
@@ -354,7 +367,7 @@ limit_take(struct limit_turn *t, const struct limit_way *way, uint32_t client,
 	while (t->has.n < way->n) {
 		struct limit *l = way->v[t->has.n];
 
-		if (try_one(l, t, exempt))
+		if (try_one(l, t))
 			continue;
 		if (t->at == NULL)
 			join(l, t);
@@ -375,7 +388,7 @@ limit_take_now(struct limit_turn *t, const struct limit_way *way, uint32_t clien
 	while (t->has.n < way->n) {
 		struct limit *l = way->v[t->has.n];
 
-		if (l->line[t->kind].n > 0 || !try_one(l, t, NULL)) {
+		if (l->line[t->kind].n > 0 || !try_one(l, t)) {
 			limit_turn_drop(t);
 			return 0;
 		}
@@ -397,89 +410,16 @@ limit_turn_drop(struct limit_turn *t)
 	fit(t, &(struct limit_way){ .n = 0 });
 }
 
-/* ---- connections ---- */
-
-void
-limit_hold_take(struct limit_hold *h, struct limit_turn *t)
-{
-	MUST(t->kind == LIMIT_PLACE && t->at == NULL);
-	h->has = t->has;
-	h->client = t->client;
-	t->has.n = 0;
-}
-
-void
-limit_hold_drop(struct limit_hold *h)
-{
-	limit_hold_idle(h, 0);
-	while (h->has.n > 0) {
-		struct limit *l = h->has.v[--h->has.n];
-
-		give_back_one(l, LIMIT_PLACE, h->client);
-	}
-}
-
-void
-limit_hold_client(struct limit_hold *h, uint32_t client)
-{
-	uint32_t before = h->client;
-
-	if (client == before)
-		return;
-	h->client = client;
-	for (unsigned i = 0; i < h->has.n; i++) {
-		if (!h->has.v[i]->shared)
-			continue;
-		client_lanes_add(h->has.v[i]->house, client, 1);
-		if (h->idle) {
-			client_idle_add(h->has.v[i]->house, client, 1);
-			client_idle_add(h->has.v[i]->house, before, -1);
-		}
-		client_lanes_add(h->has.v[i]->house, before, -1);
-		serve(h->has.v[i], LIMIT_PLACE);
-	}
-}
-
-void
-limit_hold_idle(struct limit_hold *h, int idle)
-{
-	if (idle == h->idle)
-		return;
-	h->idle = idle;
-	for (unsigned i = 0; i < h->has.n; i++) {
-		struct limit *l = h->has.v[i];
-
-		h->spare[i].of = h;
-		if (idle)
-			TAILQ_INSERT_TAIL(&l->idle, &h->spare[i], link);
-		else
-			TAILQ_REMOVE(&l->idle, &h->spare[i], link);
-		l->nidle += idle ? 1 : -1U;
-		if (l->shared)
-			client_idle_add(l->house, h->client, idle ? 1 : -1);
-	}
-}
-
-int
-limit_hold_wanted(const struct limit_hold *h, const struct limit_turn *own)
-{
-	for (unsigned i = 0; i < h->has.n; i++) {
-		const struct limit *l = h->has.v[i];
-		struct asks a = { .l = l, .kind = LIMIT_PLACE, .leaving = &h->client };
-
-		if (l->line[LIMIT_PLACE].n > (own->at == l) &&
-		    queue_fair_any(&l->line[LIMIT_PLACE], admits, &a))
-			return 1;
-	}
-	return 0;
-}
-
 /* ---- the house ---- */
 
 struct limits *
-limits_new(void (*changed)(void *), void *arg)
+limits_new(struct proc_commons *commons, void (*changed)(void *), void *arg)
 {
 	struct limits *h = must_calloc(1, sizeof *h);
+
+	h->commons = commons;
+	TAILQ_INIT(&h->watched);
+	h->glance = INT64_MAX;
 
 	h->all = map_new();
 	h->clients = map_new();
@@ -494,7 +434,35 @@ limits_next(const struct limits *h)
 {
 	const struct heap_node *n = heap_min(&h->timers);
 
-	return n != NULL ? n->key : INT64_MAX;
+	return n != NULL && n->key < h->glance ? n->key : h->glance;
+}
+
+/* What the others did meanwhile; and what they want is not kept for nothing. */
+static void
+glance(struct limit *l)
+{
+	struct limit_others o;
+
+	limit_share_look(l->house->commons, &l->share, &o);
+	limit_share_patience(&l->share, &o, limit_share_free(&o, l->used, l->max));
+	limit_serve(l, LIMIT_PLACE);
+	if (l->nidle > 0 && limit_wanted_elsewhere(l))
+		TAILQ_FIRST(&l->idle)->of->end(TAILQ_FIRST(&l->idle)->of);
+}
+
+static void
+glance_at_all(struct limits *h)
+{
+	size_t n = h->nwatched < GLANCE_MAX ? h->nwatched : GLANCE_MAX;
+	struct limit *l;
+
+	for (; n > 0 && (l = TAILQ_FIRST(&h->watched)) != NULL; n--) {
+		TAILQ_REMOVE(&h->watched, l, watch);
+		TAILQ_INSERT_TAIL(&h->watched, l, watch);
+		glance(l);
+	}
+	h->glance = TAILQ_EMPTY(&h->watched) ? INT64_MAX :
+	    clock_mono_ms() + GLANCE_MS + rand_below(GLANCE_MS);
 }
 
 void
@@ -503,12 +471,14 @@ limits_run(struct limits *h)
 	int64_t now = clock_mono_ms();
 	struct heap_node *n;
 
+	if (h->glance <= now)
+		glance_at_all(h);
 	while ((n = heap_min(&h->timers)) != NULL && n->key <= now) {
 		struct limit *l = HEAP_OWNER(n, struct limit, timer);
 
 		heap_remove(&h->timers, n);
 		if (l->refs > 0)
-			serve(l, LIMIT_TOKEN);
+			limit_serve(l, LIMIT_TOKEN);
 		else if (queue_bucket_full(&l->bucket, now))
 			limit_free(l);
 		else

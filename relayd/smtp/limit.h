@@ -5,6 +5,10 @@
  * stands in a line, fair over clients (queue/fair.h), and is woken with the
  * place or the token in hand; nobody polls, nobody is overtaken.
  *
+ * With several workers the limits are those of all of them (limit_share.h):
+ * while there is a line, or an idle connection, each looks some 30 times in a
+ * second at what the others have and want. Their lines have turns.
+ *
  * A destination asks the limits on its way in their order and keeps what it
  * has while it waits at the next one; the order is the same for all, so that
  * nobody waits for each other. Of the relay's connections a client may not
@@ -24,6 +28,7 @@
 
 struct limit;
 struct limits;
+struct proc_commons;
 
 enum limit_kind { LIMIT_PLACE, LIMIT_TOKEN, LIMIT__KINDS };
 
@@ -57,8 +62,8 @@ struct limit_hold {
 	void			(*end)(struct limit_hold *);	/* somebody needs the place */
 };
 
-/* changed: limits_next may be earlier now. */
-struct limits	*limits_new(void (*changed)(void *arg), void *arg);
+/* commons: borrowed; NULL: there are no other workers. changed: limits_next may be earlier now. */
+struct limits	*limits_new(struct proc_commons *, void (*changed)(void *arg), void *arg);
 void		 limits_free(struct limits **);
 int64_t		 limits_next(const struct limits *);	/* mono ms, INT64_MAX: never */
 void		 limits_run(struct limits *);		/* what is due */
@@ -73,18 +78,17 @@ void		 limit_unref(struct limit **);
 /* As configured now; rate.n = 0 for none. */
 void		 limit_set(struct limit *, unsigned connections, struct queue_rate);
 const char	*limit_name(const struct limit *);
-unsigned	 limit_used(const struct limit *);
+unsigned	 limit_used(const struct limit *);		/* here */
+unsigned	 limit_used_by_all(const struct limit *);	/* in all workers */
 unsigned	 limit_max(const struct limit *);
 size_t		 limit_waiting(const struct limit *, enum limit_kind);
 struct queue_rate limit_rate(const struct limit *);
 
 /*
  * 1: all of them are passed; it is yours until limit_turn_drop, or to be used.
- * 0: the turn is in a line and will be woken. exempt (or NULL) is counted
- * against but never refuses.
+ * 0: the turn is in a line and will be woken.
  */
-int		 limit_take(struct limit_turn *, const struct limit_way *, uint32_t client,
-		    const struct limit *exempt);
+int		 limit_take(struct limit_turn *, const struct limit_way *, uint32_t client);
 /* The same without waiting; nothing is kept at 0. */
 int		 limit_take_now(struct limit_turn *, const struct limit_way *, uint32_t client);
 void		 limit_turn_used(struct limit_turn *);		/* the token is spent */

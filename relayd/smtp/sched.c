@@ -40,8 +40,8 @@ set_limits(struct sched *s)
 {
 	const struct conf *conf = s->generation->conf;
 
-	limit_set(s->all, generation_share(s->generation, conf->delivery.connections),
-	    generation_rate(s->generation, &conf->delivery.rate));
+	limit_set(s->all, (unsigned)conf->delivery.connections,
+	    generation_rate(&conf->delivery.rate));
 }
 
 /* ---- timers ---- */
@@ -340,7 +340,7 @@ sched_busy(const struct sched *s)
 
 struct sched *
 sched_new(struct event_base *base, struct store *store, struct ask *ask, struct outcome *outcome,
-    struct generation *generation)
+    struct generation *generation, struct proc_commons *commons)
 {
 	struct sched *s = must_calloc(1, sizeof *s);
 
@@ -354,7 +354,7 @@ sched_new(struct event_base *base, struct store *store, struct ask *ask, struct 
 	s->said = must_calloc(1, sizeof *s->said);
 	heap_init(&s->timers);
 	s->ev_timer = evtimer_new(base, on_timer, s);
-	s->limits = limits_new(on_limits_changed, s);
+	s->limits = limits_new(commons, on_limits_changed, s);
 	s->all = limit_get(s->limits, "all together", 1);
 	set_limits(s);
 	return s;

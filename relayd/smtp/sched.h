@@ -26,6 +26,7 @@ struct limits;
 struct ledger;
 struct outcome;
 struct pauses;
+struct proc_commons;
 struct queue_said;
 struct tally;
 
@@ -56,8 +57,9 @@ struct sched {
 	int			 draining, ending;
 };
 
+/* commons: what is shared with other workers; borrowed; NULL: there are none. */
 struct sched	*sched_new(struct event_base *, struct store *, struct ask *, struct outcome *,
-		    struct generation *);
+		    struct generation *, struct proc_commons *);
 void		 sched_free(struct sched **);
 /* What the store holds from before; the callback comes when it is known. */
 void		 sched_recover(struct sched *, void (*done)(void *arg, const struct why *), void *arg);

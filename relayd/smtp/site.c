@@ -57,7 +57,7 @@ site_of(struct limits *limits, const struct generation *g, const struct plan *p)
 		buf_addf(&key, "%s%s", i > 0 ? "," : "", e != NULL ? e->name : names[i]);
 	l = limit_get(limits, buf_str(&key), 0);
 	if (e != NULL)
-		limit_set(l, generation_share(g, e->connections), generation_rate(g, &e->rate));
+		limit_set(l, (unsigned)e->connections, generation_rate(&e->rate));
 	else
 		limit_set(l, own.connections, own.rate);
 	buf_fini(&key);

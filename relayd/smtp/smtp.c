@@ -14,6 +14,7 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/io/listener.h"
+#include "lib/proc/commons.h"
 #include "lib/proc/crowd.h"
 #include "lib/queue/id.h"
 #include "lib/store/store.h"
@@ -52,6 +53,7 @@ struct smtp {
 	unsigned		 generations;
 	unsigned		 index, count;	/* which of how many smtp processes we are */
 	struct proc_crowd	*crowd;		/* until admission has it; NULL: we are alone */
+	struct proc_commons	*commons;	/* likewise, but it stays here */
 	struct store		*store;
 	struct epoch		*epoch;
 	struct ask		*ask;
@@ -129,8 +131,6 @@ on_config(void *arg, struct conf *conf)
 		return;
 	}
 	s->generations++;
-	g->worker = s->index;
-	g->workers = s->count;
 	if (s->ledger != NULL)
 		ledger_reload(s->ledger, g);
 	if (s->sched != NULL)
@@ -173,6 +173,20 @@ on_worker(void *arg, unsigned index, unsigned count, int fd)
 		return;
 	s->crowd = proc_crowd_map(fd, count, index);
 	if (s->crowd == NULL)
+		fatal(EX_OSERR, "what the workers share cannot be mapped: %s", strerror(errno));
+}
+
+static void
+on_commons(void *arg, int fd)
+{
+	struct smtp *s = arg;
+
+	if (s->commons != NULL || s->started) {
+		close(fd);
+		return;
+	}
+	s->commons = proc_commons_map(fd, s->count, s->index);
+	if (s->commons == NULL)
 		fatal(EX_OSERR, "what the workers share cannot be mapped: %s", strerror(errno));
 }
 
@@ -339,7 +353,7 @@ on_start(void *arg)
 	if (s->peer_fd != -1)
 		ask_connect(s->ask, s->peer_fd);
 	s->outcome = outcome_new(s->base, s->store, &outcome_events, s);
-	s->sched = sched_new(s->base, s->store, s->ask, s->outcome, s->generation);
+	s->sched = sched_new(s->base, s->store, s->ask, s->outcome, s->generation, s->commons);
 	pause_share_wait(s->sched, s->siblings);
 	s->admission = admission_new();
 	if (s->crowd != NULL)
@@ -439,6 +453,7 @@ on_end(void *arg)
 	siblings_free(&s->siblings);
 	if (s->ev_drain != NULL)
 		event_free(s->ev_drain);
+	proc_commons_free(&s->commons);
 	generation_unref(&s->generation);
 	free(s->doors);
 }
@@ -459,7 +474,7 @@ directory(const struct conf *conf, unsigned index, char *to, size_t cap)
 }
 
 static const struct role_events events = {
-	.worker = on_worker, .config = on_config, .listener = on_listener, .control = on_control,
+	.worker = on_worker, .commons = on_commons, .config = on_config, .listener = on_listener, .control = on_control,
 	.peer = on_peer, .sibling = on_sibling,
 	.start = on_start, .stop = on_stop, .turn = on_turn, .end = on_end, .user = user,
 	.directory = directory,

@@ -438,7 +438,7 @@ START_TEST(pause_survives)
 
 	ck_assert_int_eq(ask_verb("dest.pause", "\"domain\":\"x.example\""), 1);
 	sched_free(&sched);
-	sched = sched_new(kit_base, kit_store, ask, outcome, generation);
+	sched = sched_new(kit_base, kit_store, ask, outcome, generation, NULL);
 	sched_recover(sched, on_recovered, &done);
 	for (int i = 0; i < 2000 && !done; i++) {
 		turn();

@@ -55,7 +55,7 @@ set_up(void)
 	const struct queue_rate none = { 0, 0 };
 
 	clock_virtual(START, START);
-	house = limits_new(on_changed, NULL);
+	house = limits_new(NULL, on_changed, NULL);
 	domain = limit_get(house, "a.example", 0);
 	site = limit_get(house, "mx mx.example", 0);
 	all = limit_get(house, "all together", 1);
@@ -79,7 +79,7 @@ open_one(struct conn *c, uint32_t client)
 {
 	const struct limit_way w = way();
 
-	if (!limit_take(&c->turn, &w, client, NULL))
+	if (!limit_take(&c->turn, &w, client))
 		return 0;
 	limit_hold_take(&c->hold, &c->turn);
 	return 1;
@@ -211,28 +211,13 @@ START_TEST(another_way_gives_back_what_it_has)
 	ck_assert(open_one(&a, 1));
 	ck_assert(!open_one(&b, 1));
 	w.v[1] = other;
-	ck_assert(limit_take(&b.turn, &w, 1, NULL));
+	ck_assert(limit_take(&b.turn, &w, 1));
 	ck_assert_uint_eq(limit_used(site), 1);
 	ck_assert_uint_eq(limit_used(other), 1);
 	limit_turn_drop(&b.turn);
 	ck_assert_uint_eq(limit_used(other), 0);
 	limit_hold_drop(&a.hold);
 	limit_unref(&other);
-}
-END_TEST
-
-START_TEST(the_first_of_a_queue_is_exempt)
-{
-	struct conn a = conn(LIMIT_PLACE), b = conn(LIMIT_PLACE);
-	const struct limit_way w = way();
-
-	limit_set(domain, 1, (struct queue_rate){ 0, 0 });
-	ck_assert(open_one(&a, 1));
-	ck_assert(!limit_take(&b.turn, &w, 1, NULL));
-	ck_assert(limit_take(&b.turn, &w, 1, domain));
-	ck_assert_uint_eq(limit_used(domain), 2);
-	limit_turn_drop(&b.turn);
-	limit_hold_drop(&a.hold);
 }
 END_TEST
 
@@ -265,22 +250,22 @@ START_TEST(tokens_come_in_their_time)
 
 	limit_set(site, 20, (struct queue_rate){ 2, 1000 });
 	for (int i = 0; i < 2; i++) {
-		ck_assert(limit_take(&a.turn, &w, 1, NULL));
+		ck_assert(limit_take(&a.turn, &w, 1));
 		limit_turn_used(&a.turn);
 	}
-	ck_assert(!limit_take(&a.turn, &w, 1, NULL));
-	ck_assert(!limit_take(&b.turn, &w, 2, NULL));
+	ck_assert(!limit_take(&a.turn, &w, 1));
+	ck_assert(!limit_take(&b.turn, &w, 2));
 	ck_assert_int_eq(limits_next(house), START + 500);
 	clock_virtual(START + 499, START);
 	limits_run(house);
 	ck_assert_uint_eq(woken, 0);
 	clock_virtual(START + 500, START);
-	ck_assert(!limit_take(&b.turn, &w, 2, NULL));	/* the timer is late; the line holds */
+	ck_assert(!limit_take(&b.turn, &w, 2));	/* the timer is late; the line holds */
 	ck_assert_uint_eq(woken, 1);
-	ck_assert(limit_take(&a.turn, &w, 1, NULL));
+	ck_assert(limit_take(&a.turn, &w, 1));
 	limit_turn_drop(&a.turn);		/* not used: the next one has it */
 	ck_assert_uint_eq(woken, 2);
-	ck_assert(limit_take(&b.turn, &w, 2, NULL));
+	ck_assert(limit_take(&b.turn, &w, 2));
 	limit_turn_used(&b.turn);
 }
 END_TEST
@@ -292,13 +277,13 @@ START_TEST(what_was_sent_outlives_its_destination)
 	struct limit_way w = { .v = { d }, .n = 1 };
 
 	limit_set(d, 1, (struct queue_rate){ 1, 60000 });
-	ck_assert(limit_take(&a.turn, &w, 1, NULL));
+	ck_assert(limit_take(&a.turn, &w, 1));
 	limit_turn_used(&a.turn);
 	limit_unref(&d);
 	d = limit_get(house, "b.example", 0);
 	limit_set(d, 1, (struct queue_rate){ 1, 60000 });
 	w.v[0] = d;
-	ck_assert(!limit_take(&a.turn, &w, 1, NULL));
+	ck_assert(!limit_take(&a.turn, &w, 1));
 	limit_turn_drop(&a.turn);
 	limit_unref(&d);
 	clock_virtual(START + 60002, START);
@@ -334,7 +319,6 @@ main(void)
 	tcase_add_test(c, the_line_is_fair_over_clients);
 	tcase_add_test(c, an_idle_one_makes_room);
 	tcase_add_test(c, another_way_gives_back_what_it_has);
-	tcase_add_test(c, the_first_of_a_queue_is_exempt);
 	tcase_add_test(c, a_spare_one_waits_for_nothing);
 	tcase_add_test(c, tokens_come_in_their_time);
 	tcase_add_test(c, what_was_sent_outlives_its_destination);

@@ -60,7 +60,7 @@ house_start(void)
 	conf_errors_fini(&errors);
 	ask = ask_new(kit_base, HOUR);
 	outcome = outcome_new(kit_base, kit_store, &outcome_events, NULL);
-	sched = sched_new(kit_base, kit_store, ask, outcome, generation);
+	sched = sched_new(kit_base, kit_store, ask, outcome, generation, NULL);
 	(void)str_fmt(path, sizeof path, "%s/control.sock", kit_dir);
 	fd = io_listener_bind_unix(path, 0666);
 	ck_assert_int_ne(fd, -1);

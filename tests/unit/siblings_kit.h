@@ -35,7 +35,7 @@ begin(unsigned i)
 		w->store = store_memory_open(kit_base);
 		w->ask = ask_new(kit_base, HOUR);
 		w->outcome = outcome_new(kit_base, w->store, &outcome_events, NULL);
-		w->sched = sched_new(kit_base, w->store, w->ask, w->outcome, generation);
+		w->sched = sched_new(kit_base, w->store, w->ask, w->outcome, generation, NULL);
 	}
 	w->front = front_new(kit_base, w->siblings, w->store, w->sched, i == 0 ? ctl : NULL, NULL);
 }
