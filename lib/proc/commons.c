@@ -23,7 +23,7 @@
 #define ROWS_MAX	64
 #define PLACES		8u
 #define USED_BUCKETS	8192u
-#define SENT_BUCKETS	2048u
+#define SENT_BUCKETS	4096u
 #define TIME_BUCKETS	8192u
 
 #define TIME_BITS	46		/* us: two years; compared in a circle */

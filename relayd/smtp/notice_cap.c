@@ -15,11 +15,13 @@
 #include "lib/base/num.h"
 #include "lib/base/str.h"
 #include "lib/mail/address.h"
+#include "lib/proc/commons.h"
 
 #define HOUR_MS		((int64_t)60 * 60 * 1000)
 #define SWEEP_MS	60000
 #define ADDRESSES_MAX	100000	/* in an hour; those that come later are not limited */
 #define SENT_MAX	1000000000
+#define TRIES		3	/* for the last notice, of which another worker is after as well */
 #define KEY_CAP		(STORE_NOTE_KEY_MAX - sizeof NOTICE_CAP_PREFIX + 2)
 
 struct tally {
@@ -33,9 +35,75 @@ struct tally {
 struct notice_cap {
 	struct map	*addresses;	/* key -> struct tally */
 	struct store	*store;		/* may be NULL */
+	struct proc_commons *commons;	/* borrowed; NULL: there are no other workers */
 	TAILQ_HEAD(, tally) changed;
 	struct event	*timer;		/* NULL without a base */
 };
+
+/* ---- over all workers: each says what it sent; by the clock that they have in common ---- */
+
+struct elsewhere {
+	uint64_t	sent;
+	int64_t		since;		/* queue time of the first of them; INT64_MAX: there is none */
+};
+
+static uint64_t
+id_of(const struct notice_cap *cap, const struct tally *t)
+{
+	char name[STORE_NOTE_KEY_MAX + 1];
+
+	(void)str_fmt(name, sizeof name, NOTICE_CAP_PREFIX "%s", t->key);
+	return proc_commons_id(cap->commons, name);
+}
+
+/* Where very many addresses have notices there is no place to say it: the others count less. */
+static void
+tell(struct notice_cap *cap, const struct tally *t, int64_t queue_ms)
+{
+	const struct proc_commons_entry e = { .n = (uint32_t)t->sent,
+		.since = t->sent > 0 ? clock_mono_ms() - (queue_ms - t->since) : 0 };
+
+	if (cap->commons != NULL)
+		(void)proc_commons_set(cap->commons, PROC_COMMONS_SENT, id_of(cap, t), e);
+}
+
+static struct elsewhere
+ask_others(const struct notice_cap *cap, const struct tally *t, int64_t queue_ms)
+{
+	struct elsewhere sum = { .since = INT64_MAX };
+	int64_t now = clock_mono_ms();
+
+	for (unsigned i = 0; cap->commons != NULL && i < proc_commons_rows(cap->commons); i++) {
+		struct proc_commons_entry e;
+
+		if (i == proc_commons_own(cap->commons))
+			continue;
+		e = proc_commons_get(cap->commons, PROC_COMMONS_SENT, i, id_of(cap, t));
+		if (e.n == 0 || e.since > now || e.since <= now - HOUR_MS)
+			continue;
+		sum.sent += e.n;
+		if (queue_ms - (now - e.since) < sum.since)
+			sum.since = queue_ms - (now - e.since);
+	}
+	return sum;
+}
+
+/* Said first and looked at then, as with all that workers share. */
+static int
+count_one(struct notice_cap *cap, struct tally *t, unsigned max, int64_t queue_ms)
+{
+	for (int i = 0; i < TRIES && t->sent < max; i++) {
+		t->sent++;
+		tell(cap, t, queue_ms);
+		if (t->sent + ask_others(cap, t, queue_ms).sent <= max)
+			return 1;
+		t->sent--;
+		tell(cap, t, queue_ms);
+		if (t->sent + ask_others(cap, t, queue_ms).sent >= max)
+			return 0;
+	}
+	return 0;
+}
 
 /* ---- as a note: "1 SINCE SENT SUPPRESSED" ---- */
 
@@ -121,6 +189,7 @@ add_note(struct notice_cap *cap, const struct store_note *n)
 		return;
 	}
 	free(map_puts(cap->addresses, t->key, t));
+	tell(cap, t, clock_queue_ms());
 }
 
 static void
@@ -128,6 +197,10 @@ on_notes(void *arg, const struct why *why, const struct store_note *notes, size_
 {
 	struct notice_cap *cap = arg;
 
+	/* What a worker before this one counted and did not note, it did not send. */
+	if (cap->commons != NULL)
+		proc_commons_clear(cap->commons, PROC_COMMONS_SENT,
+		    proc_commons_own(cap->commons));
 	if (why_is_set(why))
 		log_err("notices: the counts cannot be read and begin anew: %s", why->text);
 	for (size_t i = 0; i < n; i++)
@@ -156,12 +229,21 @@ say(const struct tally *t)
 }
 
 static void
-begin_hour(struct tally *t, int64_t now)
+end_hour(struct notice_cap *cap, struct tally *t, int64_t now)
 {
 	if (t->suppressed > 0)
 		say(t);
-	t->since = now;
 	t->sent = t->suppressed = 0;
+	tell(cap, t, now);
+}
+
+/* The hour is that of the first notice from any worker. */
+static void
+begin_hour(struct notice_cap *cap, struct tally *t, int64_t now)
+{
+	int64_t since = ask_others(cap, t, now).since;
+
+	t->since = since < now ? since : now;
 }
 
 static void
@@ -172,7 +254,7 @@ end_one(void *value, void *arg)
 
 	if (p->now - t->since < HOUR_MS)
 		return;
-	begin_hour(t, p->now);
+	end_hour(p->cap, t, p->now);
 	noted(p->cap, t);
 	note(p->cap, t, 1);
 	map_removes(p->cap->addresses, t->key);
@@ -199,7 +281,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 static struct tally *
 tally_of(struct notice_cap *cap, const char *address, int64_t now)
 {
-	struct tally *t, wanted = { .since = now };
+	struct tally *t, wanted = { .since = 0 };
 
 	(void)str_copy(wanted.key, address, sizeof wanted.key);
 	for (char *c = wanted.key; *c != '\0'; c++)
@@ -210,6 +292,7 @@ tally_of(struct notice_cap *cap, const char *address, int64_t now)
 		return t;
 	t = must_calloc(1, sizeof *t);
 	*t = wanted;
+	begin_hour(cap, t, now);
 	map_puts(cap->addresses, t->key, t);
 	return t;
 }
@@ -227,18 +310,24 @@ notice_cap_take(struct notice_cap *cap, const char *address, unsigned max, int64
 	t = tally_of(cap, address, queue_ms);
 	if (t == NULL)
 		return 1;
-	if (queue_ms - t->since >= HOUR_MS)
-		begin_hour(t, queue_ms);
-	good = t->sent < max;
-	if (good)
-		t->sent++;
-	else
+	if (queue_ms - t->since >= HOUR_MS) {
+		end_hour(cap, t, queue_ms);
+		begin_hour(cap, t, queue_ms);
+	}
+	good = count_one(cap, t, max, queue_ms);
+	if (!good)
 		*suppressed = ++t->suppressed;
 	change(cap, t);
 	return good;
 }
 
 /* ---- life ---- */
+
+void
+notice_cap_share(struct notice_cap *cap, struct proc_commons *commons)
+{
+	cap->commons = commons;
+}
 
 struct notice_cap *
 notice_cap_new(struct event_base *base, struct store *store)

@@ -29,6 +29,7 @@
 #include "relayd/smtp/front.h"
 #include "relayd/smtp/held.h"
 #include "relayd/smtp/ledger.h"
+#include "relayd/smtp/notice_cap.h"
 #include "relayd/smtp/outcome.h"
 #include "relayd/smtp/pause_share.h"
 #include "relayd/smtp/sched.h"
@@ -353,6 +354,7 @@ on_start(void *arg)
 	if (s->peer_fd != -1)
 		ask_connect(s->ask, s->peer_fd);
 	s->outcome = outcome_new(s->base, s->store, &outcome_events, s);
+	notice_cap_share(outcome_cap(s->outcome), s->commons);
 	s->sched = sched_new(s->base, s->store, s->ask, s->outcome, s->generation, s->commons);
 	pause_share_wait(s->sched, s->siblings);
 	s->admission = admission_new();
