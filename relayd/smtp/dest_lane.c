@@ -193,13 +193,13 @@ lane_free(struct dest *d, struct lane *l)
 {
 	TAILQ_REMOVE(&d->lanes, l, link);
 	d->nlanes--;
-	limit_hold_drop(&l->hold);
 	if (l->state == LANE_WALKING)
 		d->nwalking--;
 	if (l->fetch != NULL)
 		l->fetch->lane = NULL;
 	lane_conclude(l, 0);
 	deliver_free(&l->deliver);
+	limit_hold_drop(&l->hold);	/* now it is closed: another worker may connect at once */
 	free(l);
 }
 

@@ -348,6 +348,8 @@ on_start(void *arg)
 	struct smtp *s = arg;
 	struct intake_sink sink = { .queued = on_queued, .arg = s };
 
+	if (s->count > 1 && s->commons == NULL)
+		fatal(EX_OSERR, "there is nothing to share with the other workers");
 	s->store = open_store(s);
 	queue_id_floor(s->store->newest);
 	s->ask = ask_new(s->base, s->generation->conf->dns.timeout + ASK_SLACK_MS);
