@@ -182,12 +182,16 @@ enter_idle(struct client *c)
 	client_kick(c);
 }
 
-/* A message that was given up must not reach its dot by what is still buffered. */
+/*
+ * A message that was given up must not reach its dot by what is still buffered; and who
+ * has said QUIT has nothing more to say, so that the connection is over when its place is free.
+ */
 static void
 enter_closed(struct client *c, enum client_state from)
 {
 	client_text_drop(c);
-	if (from == CLIENT_BODY || from == CLIENT_CHUNK || from == CLIENT_DOT)
+	if (from == CLIENT_BODY || from == CLIENT_CHUNK || from == CLIENT_DOT ||
+	    from == CLIENT_QUIT)
 		io_stream_free(&c->stream);
 	else
 		io_stream_finish(&c->stream);
