@@ -28,6 +28,7 @@ struct tally {
 	char		 key[KEY_CAP];	/* lower case; of a very long address the start */
 	int64_t		 since;		/* queue time of the first in this hour */
 	uint64_t	 sent, suppressed;
+	uint64_t	 elsewhere;	/* sent by other workers, when one was suppressed here last */
 	TAILQ_ENTRY(tally) link;
 	int		 changed;	/* and not noted yet */
 };
@@ -99,7 +100,8 @@ count_one(struct notice_cap *cap, struct tally *t, unsigned max, int64_t queue_m
 			return 1;
 		t->sent--;
 		tell(cap, t, queue_ms);
-		if (t->sent + ask_others(cap, t, queue_ms).sent >= max)
+		t->elsewhere = ask_others(cap, t, queue_ms).sent;
+		if (t->sent + t->elsewhere >= max)
 			return 0;
 	}
 	return 0;
@@ -220,11 +222,11 @@ say(const struct tally *t)
 	char text[STORE_NOTE_KEY_MAX + 160];
 	const struct log_kv kv[] = {
 		LOG_STR("to", t->key), LOG_NUM("suppressed", (int64_t)t->suppressed),
-		LOG_NUM("sent", (int64_t)t->sent),
+		LOG_NUM("sent", (int64_t)(t->sent + t->elsewhere)),
 	};
 
 	(void)str_fmt(text, sizeof text, "warning: suppressed %" PRIu64 " notices to <%s> within an "
-	    "hour, after %" PRIu64 " that were sent", t->suppressed, t->key, t->sent);
+	    "hour, after %" PRIu64 " that were sent", t->suppressed, t->key, t->sent + t->elsewhere);
 	log_event(LOG_LVL_WARNING, "bounce", "notices-suppressed", text, kv, LENGTH(kv));
 }
 
@@ -233,7 +235,7 @@ end_hour(struct notice_cap *cap, struct tally *t, int64_t now)
 {
 	if (t->suppressed > 0)
 		say(t);
-	t->sent = t->suppressed = 0;
+	t->sent = t->suppressed = t->elsewhere = 0;
 	tell(cap, t, now);
 }
 
