@@ -3,8 +3,12 @@
 #include "relayd/smtp/limit.h"
 
 #include <check.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -299,6 +303,45 @@ START_TEST(one_client_leaves_some_in_whatever_worker)
 }
 END_TEST
 
+/* Real processes at the same two places, all at once. */
+START_TEST(never_one_too_many_however_they_race)
+{
+	enum { TIMES = 10000, MAX = 2 };
+	_Atomic int *held = mmap(NULL, sizeof *held, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pids[WORKERS];
+	int status;
+
+	ck_assert_ptr_ne(held, MAP_FAILED);
+	set_all(MAX, (struct queue_rate){ 0, 0 });
+	for (unsigned i = 0; i < WORKERS; i++) {
+		const struct limit_way way = { .v = { workers[i].domain, workers[i].all }, .n = 2 };
+		struct limit_turn *t = &workers[i].conn.turn;
+		int n = 0;
+
+		if ((pids[i] = fork()) != 0)
+			continue;
+		while (n < TIMES) {
+			if (!limit_take_now(t, &way, i)) {
+				sched_yield();
+				continue;
+			}
+			if (atomic_fetch_add(held, 1) >= MAX)
+				_exit(1);
+			n++;
+			atomic_fetch_sub(held, 1);
+			limit_turn_drop(t);
+		}
+		_exit(0);
+	}
+	for (unsigned i = 0; i < WORKERS; i++) {
+		ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
+		ck_assert_int_eq(status, 0);
+	}
+	ck_assert(take(0));
+}
+END_TEST
+
 /* ---- rates ---- */
 
 static unsigned
@@ -450,6 +493,7 @@ main(void)
 	tcase_add_test(c, what_the_dead_had_is_free);
 	tcase_add_test(c, who_does_not_come_keeps_nothing);
 	tcase_add_test(c, one_client_leaves_some_in_whatever_worker);
+	tcase_add_test(c, never_one_too_many_however_they_race);
 	tcase_add_test(c, a_rate_is_that_of_all);
 	tcase_add_test(c, one_worker_alone_has_all_of_a_rate);
 	tcase_add_test(c, what_was_sent_outlives_its_worker);

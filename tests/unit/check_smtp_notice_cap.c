@@ -203,6 +203,8 @@ START_TEST(a_worker_dies)
 	ck_assert(notice_cap_take(cap, "a@x", 3, START, &held));
 	notice_cap_note(cap);
 	ck_assert(notice_cap_take(cap, "a@x", 3, START, &held));	/* and not noted: nor sent */
+	ck_assert(notice_cap_take(cap, "b@x", 1, START, &held));
+	ck_assert(!take_at(1, "b@x", 1, START));
 	ck_assert(take_at(1, "a@x", 3, START));
 	ck_assert(!take_at(2, "a@x", 3, START));
 	proc_commons_clear(commons[1], PROC_COMMONS_USED, 0);
@@ -211,6 +213,7 @@ START_TEST(a_worker_dies)
 	cap = notice_cap_new(kit_base, kit_store);
 	notice_cap_share(cap, commons[0]);
 	read_notes();
+	ck_assert(take_at(1, "b@x", 1, START));
 	ck_assert(take_at(2, "a@x", 3, START));
 	ck_assert(!take_at(1, "a@x", 3, START));
 	ck_assert(!notice_cap_take(cap, "a@x", 3, START, &held));
