@@ -53,7 +53,7 @@ limit_attend(struct limit *l)
 	if (l->house->commons == NULL)
 		return;
 	if (l->line[LIMIT_PLACE].n > 0)
-		limit_share_look(l->house->commons, &l->share, &o);
+		limit_share_look(l->house->commons, &l->share, l->used, &o);
 	if (o.used > 0 || o.waiting > 0)
 		waits = l->share.waits != 0 ? l->share.waits : clock_mono_ms();
 	if (waits != l->share.waits) {
@@ -139,7 +139,7 @@ take_place(struct limit *l)
 	struct limit_others o;
 	int good = limit_share_say(c, &l->share, l->used + 1) == 0;
 
-	limit_share_look(c, &l->share, &o);
+	limit_share_look(c, &l->share, l->used, &o);
 	if (good && limit_share_free(&o, l->used, l->max) > 0) {
 		l->used++;
 		l->share.yields = 0;
@@ -178,7 +178,7 @@ limit_admits(void *arg, uint32_t client)
 
 	if (a->kind == LIMIT_TOKEN)
 		return token_ready(l, now) <= now;
-	limit_share_look(l->house->commons, &l->share, &o);
+	limit_share_look(l->house->commons, &l->share, l->used, &o);
 	if (limit_share_ours(&l->share, &o, limit_share_free(&o, used, l->max)) == 0)
 		return 0;
 	if (!l->shared)
@@ -268,7 +268,7 @@ limit_used_by_all(const struct limit *l)
 {
 	struct limit_others o;
 
-	limit_share_look(l->house->commons, &l->share, &o);
+	limit_share_look(l->house->commons, &l->share, l->used, &o);
 	return o.used > UINT32_MAX - l->used ? UINT32_MAX : l->used + o.used;
 }
 
@@ -281,16 +281,6 @@ limit_waiting(const struct limit *l, enum limit_kind kind)
 	return l->line[kind].n;
 }
 
-/* More of them wait than find room. */
-int
-limit_wanted_elsewhere(const struct limit *l)
-{
-	struct limit_others o;
-
-	limit_share_look(l->house->commons, &l->share, &o);
-	return o.waiting > limit_share_free(&o, l->used, l->max);
-}
-
 /* ---- turns ---- */
 
 /* One that is kept for nothing makes room; where only this client has too many, one of its. */
@@ -300,7 +290,7 @@ end_an_idle_one(struct limit *l, uint32_t client)
 	struct limit_spare *i;
 	struct limit_others o;
 
-	limit_share_look(l->house->commons, &l->share, &o);
+	limit_share_look(l->house->commons, &l->share, l->used, &o);
 	TAILQ_FOREACH(i, &l->idle, link)
 		if (i->of->client == client)
 			break;
@@ -443,10 +433,11 @@ glance(struct limit *l)
 {
 	struct limit_others o;
 
-	limit_share_look(l->house->commons, &l->share, &o);
+	limit_share_look(l->house->commons, &l->share, l->used, &o);
 	limit_share_patience(&l->share, &o, limit_share_free(&o, l->used, l->max));
 	limit_serve(l, LIMIT_PLACE);
-	if (l->nidle > 0 && limit_wanted_elsewhere(l))
+	limit_share_look(l->house->commons, &l->share, l->used, &o);
+	if (l->nidle > 0 && o.waiting > limit_share_free(&o, l->used, l->max))
 		TAILQ_FIRST(&l->idle)->of->end(TAILQ_FIRST(&l->idle)->of);
 }
 

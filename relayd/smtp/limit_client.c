@@ -79,7 +79,7 @@ limit_client_at_work(const struct limits *h, uint32_t id)
 	if (h->commons == NULL)
 		return n;
 	share.id = share_id(h, id);
-	limit_share_look(h->commons, &share, &o);
+	limit_share_look(h->commons, &share, 0, &o);
 	return n + o.used;
 }
 

@@ -71,8 +71,11 @@ limit_hold_wanted(const struct limit_hold *h, const struct limit_turn *own)
 	for (unsigned i = 0; i < h->has.n; i++) {
 		struct limit *l = h->has.v[i];
 		struct limit_asks a = { .l = l, .kind = LIMIT_PLACE, .leaving = &h->client };
+		struct limit_others o;
 
-		if (limit_wanted_elsewhere(l))
+		/* More of those who have less than we wait than find room. */
+		limit_share_look(l->house->commons, &l->share, l->used, &o);
+		if (o.poorer > limit_share_free(&o, l->used, l->max))
 			return 1;
 		if (l->line[LIMIT_PLACE].n > (own->at == l) &&
 		    queue_fair_any(&l->line[LIMIT_PLACE], limit_admits, &a))

@@ -54,7 +54,6 @@ int	limit_admits(void *asks, uint32_t client);	/* a queue_fair_may */
 void	limit_serve(struct limit *, enum limit_kind);	/* all who can go on now do, in their order */
 void	limit_give_back(struct limit *, enum limit_kind, uint32_t client);
 void	limit_attend(struct limit *);	/* who waits or is idle has changed: the others are told */
-int	limit_wanted_elsewhere(const struct limit *);	/* more of the others wait than find room */
 
 /* limit_client.c */
 void	limit_client_lanes_add(struct limits *, uint32_t client, int n);

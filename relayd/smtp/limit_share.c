@@ -19,8 +19,15 @@ is_before(const struct limit_share *own, unsigned own_row, unsigned row, int64_t
 	return own->waits == 0 || since < own->waits || (since == own->waits && row < own_row);
 }
 
+/* Who has none gets the last one of another, in turn; else nothing changes hands for nothing. */
+static int
+is_poorer(uint32_t n, unsigned own)
+{
+	return n == 0 ? own > 0 : own > 1 && n < own - 1;
+}
+
 void
-limit_share_look(const struct proc_commons *c, const struct limit_share *own,
+limit_share_look(const struct proc_commons *c, const struct limit_share *own, unsigned used,
     struct limit_others *to)
 {
 	memset(to, 0, sizeof *to);
@@ -34,6 +41,7 @@ limit_share_look(const struct proc_commons *c, const struct limit_share *own,
 		if (e.since == 0)
 			continue;
 		to->waiting++;
+		to->poorer += is_poorer(e.n, used) ? 1 : 0;
 		to->before += is_before(own, proc_commons_own(c), i, e.since) ? 1 : 0;
 	}
 }

@@ -25,10 +25,11 @@ struct limit_others {
 	unsigned	used;
 	unsigned	waiting;	/* workers that wait */
 	unsigned	before;		/* of them: longer than we */
+	unsigned	poorer;		/* of them: would still have no more than we without one of ours */
 };
 
 /* commons NULL: there are no others. */
-void	limit_share_look(const struct proc_commons *, const struct limit_share *,
+void	limit_share_look(const struct proc_commons *, const struct limit_share *, unsigned used,
 	    struct limit_others *);
 /* 0, or -1: it cannot be told, so that nothing may be taken. */
 int	limit_share_say(struct proc_commons *, const struct limit_share *, unsigned used);
