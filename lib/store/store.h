@@ -50,9 +50,9 @@ struct store_rcpt {
 	char			*orcpt;		/* RFC 3461, NULL if none */
 	char			*notify;	/* RFC 3461 "SUCCESS,FAILURE", NULL if none */
 	enum store_rcpt_state	 state;
-	int64_t			 due;		/* Unix ms of the next try */
+	int64_t			 due;		/* queue ms (base/clock.h) of the next try */
 	uint32_t		 tries;
-	int64_t			 warned;	/* Unix ms of the last delay notice, 0 none */
+	int64_t			 warned;	/* queue ms of the last delay notice, 0 none */
 	char			*last;		/* last reason, one line, NULL if none */
 	char			*reason;	/* its token (why.def), NULL if none */
 };
@@ -64,7 +64,7 @@ struct store_message {
 	char			*client_name;	/* clients[].name, NULL if local */
 	char			*envid, *ret;	/* RFC 3461, NULL if none */
 	uint64_t		 flow;		/* who sent it (queue/flow.h), 0 = local; for fairness only */
-	int64_t			 created;	/* Unix ms */
+	int64_t			 created;	/* queue ms */
 	int			 eightbit, utf8, requiretls;	/* 0 or 1 */
 	struct store_body	*body;		/* one reference; NULL in a loaded window entry */
 	uint64_t		 size;
@@ -110,7 +110,7 @@ struct store_mark {
 struct store_dest {
 	const char	*name;
 	uint64_t	 count;		/* recipients, held ones not counted */
-	int64_t		 due;		/* earliest, Unix ms */
+	int64_t		 due;		/* earliest, queue ms */
 };
 
 /* A small value that a stage above keeps with the queue: "exception/EX-7" -> "uses=3". */
@@ -190,7 +190,7 @@ struct store_ops {
 	void	(*read)(struct store *, struct store_body *, uint64_t offset, size_t n, store_chunk_fn *, void *arg);
 	void	(*dests)(struct store *, store_dests_fn *, void *arg);
 	/*
-	 * Recipients of dest (NULL: of all) that are due later than now (Unix ms) and wait for one
+	 * Recipients of dest (NULL: of all) that are due later than now (queue ms) and wait for one
 	 * of these reasons (tokens, copied) are due now; no others. Not all in one transaction.
 	 */
 	void	(*wake)(struct store *, const char *dest, const char *const *reasons, size_t n,

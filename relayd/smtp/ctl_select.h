@@ -49,7 +49,7 @@ int	ctl_select_is_set(const struct ctl_select *);
 
 /* What is known beside the rows. */
 struct ctl_select_facts {
-	int64_t			 now;		/* Unix ms */
+	int64_t			 now;		/* queue ms */
 	enum ctl_state		 state;		/* of the recipient */
 	const struct why	*block;		/* of its destination, NULL if none */
 };

@@ -27,7 +27,7 @@ struct heap_node *dest_timer(struct dest *);
 struct dest	*dest_of_timer(struct heap_node *);
 /* Taken. It is worked on now, or left to the store's index if the window is full. */
 void		 dest_add(struct dest *, struct job *);
-/* Recipients that the index holds, the earliest due at this time (Unix ms). */
+/* Recipients that the index holds, the earliest due at this time (queue ms). */
 void		 dest_on_disk(struct dest *, uint64_t recipients, int64_t due);
 /* Does whatever can be done now. May free the destination. */
 void		 dest_run(struct dest *);
@@ -57,7 +57,7 @@ struct dest_view {
 	size_t			 nready, nout;	/* messages in memory: waiting, with a lane */
 	unsigned		 nlanes, failures;
 	int64_t			 blocked_until;	/* mono ms, 0 = not blocked */
-	int64_t			 disk_due;	/* Unix ms, INT64_MAX = nothing there */
+	int64_t			 disk_due;	/* queue ms, INT64_MAX = nothing there */
 	const struct why	*why;		/* of the block */
 	const struct plan	*plan;		/* NULL: none now */
 	int			 asking;	/* the policy worker has the question */

@@ -28,7 +28,7 @@ struct dest {
 	struct queue_fair	 turns;		/* the same, in the order in which they are given */
 	struct job_list		 out;		/* with a lane, or being settled */
 	size_t			 nready, nout;
-	int64_t			 disk_due;	/* Unix ms; rows not in memory may be due then */
+	int64_t			 disk_due;	/* queue ms; rows not in memory may be due then */
 	int			 loading, sweeping;
 	size_t			 asked;		/* loading: messages at most */
 	int			 peeking;	/* loading, for others than this client */
@@ -37,8 +37,8 @@ struct dest {
 	int			 sweep_more;	/* pages are left behind sweep_mark */
 	struct store_mark	 sweep_mark;
 	unsigned		 sweep_pages;	/* of this sweep */
-	int64_t			 sweep_next;	/* Unix ms; no other one begins before */
-	int64_t			 sweep_at;	/* Unix ms: a waiting sender may have to be told then */
+	int64_t			 sweep_next;	/* queue ms; no other one begins before */
+	int64_t			 sweep_at;	/* queue ms: a waiting sender may have to be told then */
 
 	/* plan */
 	struct route		*route;

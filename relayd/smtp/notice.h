@@ -58,7 +58,7 @@ void	notice_init(struct notice *, const struct job *, const struct conf *);
 void	notice_fini(struct notice *);
 /*
  * Recipient i of the job, unless its NOTIFY forbids it (RFC 3461 s4.1; without NOTIFY:
- * failures and delays). remote: host name, NULL if none; until: tried until, Unix ms, 0.
+ * failures and delays). remote: host name, NULL if none; until: tried until, queue ms, 0.
  * The failure of mail without a sender is told to the postmaster alone, if there is one and
  * the mail was not for him.
  */
@@ -74,7 +74,7 @@ void	notice_make(struct notice *);
 void	notice_log(const struct notice *);	/* what was made last, if anything, is in the queue */
 
 /*
- * When the sender of a recipient that waits for this reason has to be told next (Unix ms;
+ * When the sender of a recipient that waits for this reason has to be told next (queue ms;
  * QUEUE_DELAY_NEVER). Goes by age alone: NOTIFY is looked at when it is told.
  */
 int64_t	notice_delay_at(const struct conf *, const struct store_message *,

@@ -23,7 +23,7 @@ struct tally;
 
 struct outcome_events {
 	void	(*settled)(void *arg, struct dest *, struct job *, size_t gone, int64_t next_due);
-	/* Notices for dest are in the store now, due at this time (Unix ms). */
+	/* Notices for dest are in the store now, due at this time (queue ms). */
 	void	(*notice)(void *arg, const char *dest, uint64_t recipients, int64_t due);
 };
 

@@ -66,7 +66,7 @@ void		 sched_recover(struct sched *, void (*done)(void *arg, const struct why *)
 /* A message that is durable now (taken): its due recipients are spread over their destinations;
  * held ones stay with the store. */
 void		 sched_add(struct sched *, struct store_message *);
-/* Recipients of a destination that are in the store, the earliest due then (Unix ms). */
+/* Recipients of a destination that are in the store, the earliest due then (queue ms). */
 void		 sched_on_disk(struct sched *, const char *dest, uint64_t recipients, int64_t due);
 /*
  * Moves the recipients of the first one's destination out of the message; they
