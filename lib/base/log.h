@@ -16,8 +16,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct buf;
-
 /* As in syslog(3). */
 enum log_level {
 	LOG_LVL_ERR = 3, LOG_LVL_WARNING, LOG_LVL_NOTICE, LOG_LVL_INFO, LOG_LVL_DEBUG

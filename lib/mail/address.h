@@ -19,8 +19,6 @@
 
 #define MAIL_ADDRESS_MAX	254	/* octets of local@domain */
 
-struct buf;
-
 /* Pointers are borrowed from the text that was parsed and are not terminated. */
 struct mail_address {
 	const char	*local;		/* as written, quotes included */

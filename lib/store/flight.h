@@ -49,8 +49,8 @@ void	store_flight_set_add(struct store_flight_set *, size_t place);	/* beyond th
 /* NULL and *why if there is no room for it, or the file cannot be used. */
 struct store_flight *store_flight_open(const char *directory, struct why *);
 void	 store_flight_close(struct store_flight **);	/* what is in it stays */
-/* What the process before left, and whether it ended by a crash of its own (flight_crashing).
- * Borrowed until store_flight_forget, which gives these slots free. */
+/* What the process before left, borrowed until store_flight_forget, which gives these slots
+ * free; and whether it ended by a crash of its own (store_flight_crashing). */
 size_t	 store_flight_found(const struct store_flight *, const struct store_flight_entry **);
 size_t	 store_flight_damaged(const struct store_flight *);	/* slots that were not believed */
 int	 store_flight_crashed(const struct store_flight *);

@@ -23,7 +23,6 @@
 
 #define ABUSE_SLACK	(1u << 20)	/* read and dropped beyond the limit at most */
 #define APPENDS_MAX	4		/* spool writes on their way before the client waits */
-#define SPILL_CHUNK	65536u
 
 struct intake {
 	const struct intake_events	*events;
