@@ -164,10 +164,23 @@ has_host(const struct plan *p, const struct plan_exception *x)
 	return 0;
 }
 
+/* Only worker 0 knows whether they are used up; that there are more is news to all. */
+static uint32_t
+uses_of(const struct generation *g, const char *id)
+{
+	const struct conf_exception *x = g->conf->exceptions.v;
+
+	for (size_t i = 0; i < g->conf->exceptions.n; i++)
+		if (strcmp(x[i].id, id) == 0)
+			return (uint32_t)x[i].max_uses;
+	return 0;
+}
+
 static void
-add_exception(struct buf *b, const struct plan_exception *x)
+add_exception(struct buf *b, const struct generation *g, const struct plan_exception *x)
 {
 	buf_add_str(b, x->id);
+	buf_add_u32(b, uses_of(g, x->id));
 	buf_add_u8(b, (uint8_t)x->allow);
 	buf_add_u8(b, x->allow_weak_tls != 0);
 	buf_add_u8(b, x->overrides_published != 0);
@@ -199,7 +212,7 @@ digest_of(const struct dest *d, const struct generation *g)
 	buf_add_u64(&policy, g->ca_digest);	/* all destinations ask for it at a reload */
 	for (const struct plan_exception *x = rule.exception; x != NULL; x = x->next)
 		if (!x->any_domain || x->nhosts == 0 || p == NULL || has_host(p, x))
-			add_exception(&policy, x);
+			add_exception(&policy, g, x);
 	digest.reach = finish(&reach);
 	digest.policy = finish(&policy);
 	return digest;
