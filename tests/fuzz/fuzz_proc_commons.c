@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/base/bug.h"
 #include "lib/proc/commons.h"
@@ -15,19 +14,34 @@
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
+static struct proc_commons *commons;
+static uint8_t *table;
+static size_t size;
+
+static void
+begin(void)
+{
+	int fd = proc_commons_make(ROWS);
+	struct stat st;
+
+	MUST(fd != -1 && fstat(fd, &st) == 0);
+	size = (size_t)st.st_size;
+	table = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	MUST(table != MAP_FAILED);
+	commons = proc_commons_map(fd, ROWS, 1);
+	MUST(commons != NULL);
+}
+
 /* The same bytes everywhere: whatever bucket an id has, it finds them. */
 static void
-spoil(int fd, const uint8_t *data, size_t n)
+spoil(const uint8_t *data, size_t n)
 {
-	struct stat st;
-	uint8_t *at;
+	uint8_t block[4096] = { 0 };
 
-	MUST(fstat(fd, &st) == 0);
-	at = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	MUST(at != MAP_FAILED);
-	for (size_t i = 0; n > 0 && i < (size_t)st.st_size; i += n)
-		memcpy(at + i, data, n < (size_t)st.st_size - i ? n : (size_t)st.st_size - i);
-	(void)munmap(at, (size_t)st.st_size);
+	for (size_t i = 0; n > 0 && i < sizeof block; i++)
+		block[i] = data[i % n];
+	for (size_t i = 0; i < size; i += sizeof block)
+		memcpy(table + i, block, sizeof block < size - i ? sizeof block : size - i);
 }
 
 static void
@@ -57,16 +71,10 @@ use(struct proc_commons *c, const char *name)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	int fd = proc_commons_make(ROWS);
-	struct proc_commons *c;
-
-	MUST(fd != -1);
-	c = proc_commons_map(dup(fd), ROWS, 1);
-	MUST(c != NULL);
-	spoil(fd, data, n < 4096 ? n : 4096);
-	use(c, "a.example");
-	use(c, "");
-	proc_commons_free(&c);
-	close(fd);
+	if (commons == NULL)
+		begin();
+	spoil(data, n);
+	use(commons, "a.example");
+	use(commons, "");
 	return 0;
 }
