@@ -40,6 +40,7 @@ struct bucket {
 struct row {
 	struct bucket	used[USED_BUCKETS];
 	struct bucket	sent[SENT_BUCKETS];
+	struct bucket	all;		/* for PROC_COMMONS_ALL alone */
 };
 
 struct times {
@@ -79,7 +80,11 @@ bucket_of(const struct proc_commons *c, enum proc_commons_sheet sheet, unsigned 
 {
 	struct row *r = &c->table->rows[row];
 
-	return sheet == PROC_COMMONS_SENT ? &r->sent[id % SENT_BUCKETS] : &r->used[id % USED_BUCKETS];
+	if (sheet == PROC_COMMONS_SENT)
+		return &r->sent[id % SENT_BUCKETS];
+	if (id == PROC_COMMONS_ALL)
+		return &r->all;
+	return &r->used[id % USED_BUCKETS];
 }
 
 /* PLACES: it has none. */
@@ -149,10 +154,12 @@ proc_commons_clear(struct proc_commons *c, enum proc_commons_sheet sheet, unsign
 	struct row *r = &c->table->rows[row];
 
 	MUST(row < c->rows);
-	if (sheet == PROC_COMMONS_SENT)
+	if (sheet == PROC_COMMONS_SENT) {
 		memset(r->sent, 0, sizeof r->sent);
-	else
-		memset(r->used, 0, sizeof r->used);
+		return;
+	}
+	memset(r->used, 0, sizeof r->used);
+	memset(&r->all, 0, sizeof r->all);
 }
 
 /* ---- times ---- */

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #define PROC_COMMONS_PARENT	UINT32_MAX	/* has no row of its own */
+#define PROC_COMMONS_ALL	0	/* no name's id; in USED it always has a place */
 
 struct proc_commons;
 

@@ -36,7 +36,7 @@ struct parent {
 	struct conf		*conf;
 	struct sockets		*sockets;
 	struct crew		*crew;
-	int			 crowd_fd, commons_fd;	/* what the workers share; -1: there is one */
+	int			 crowd_fd, commons_fd;	/* what workers share; -1: there is one */
 	struct proc_crowd	*crowd;
 	struct proc_commons	*commons;
 	struct event		*signals[6], *ev_stop, *ev_watchdog;

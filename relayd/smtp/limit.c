@@ -74,8 +74,9 @@ limit_get(struct limits *h, const char *name, int shared)
 		l->name = must_strdup(name);
 		l->shared = shared;
 		l->max = 1;
+		/* All need the shared one, also those that keep others from finding a place. */
 		if (h->commons != NULL)
-			l->share.id = proc_commons_id(h->commons, name);
+			l->share.id = shared ? PROC_COMMONS_ALL : proc_commons_id(h->commons, name);
 		for (int k = 0; k < LIMIT__KINDS; k++)
 			queue_fair_init(&l->line[k]);
 		TAILQ_INIT(&l->idle);

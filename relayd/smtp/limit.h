@@ -72,7 +72,7 @@ void		 limits_jobs_add(struct limits *, uint32_t client, int n);
 size_t		 limits_jobs(const struct limits *, uint32_t client);
 size_t		 limits_lanes(const struct limits *, uint32_t client);
 
-/* By name; shared: the places are shared out between clients. A reference, counted. */
+/* By name. A reference, counted. shared: one at most; its places are shared out between clients. */
 struct limit	*limit_get(struct limits *, const char *name, int shared);
 void		 limit_unref(struct limit **);
 /* As configured now; rate.n = 0 for none. */

@@ -51,7 +51,7 @@ struct limit_asks {
 
 /* limit.c */
 int	limit_admits(void *asks, uint32_t client);	/* a queue_fair_may */
-void	limit_serve(struct limit *, enum limit_kind);	/* all who can go on now do, in their order */
+void	limit_serve(struct limit *, enum limit_kind);	/* all who can go on now do, in order */
 void	limit_give_back(struct limit *, enum limit_kind, uint32_t client);
 void	limit_attend(struct limit *);	/* who waits or is idle has changed: the others are told */
 

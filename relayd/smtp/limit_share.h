@@ -16,8 +16,8 @@
 /* What this worker keeps beside its count. Zeroed, then id. */
 struct limit_share {
 	uint64_t	id;
-	int64_t		waits;		/* mono ms: since then others have what it waits for; 0 */
-	int64_t		yields;		/* mono ms: since then it leaves what is free to others; 0 */
+	int64_t		waits;		/* mono ms: since then it waits for what others have; 0 */
+	int64_t		yields;		/* mono ms: since then it leaves others what is free; 0 */
 	int64_t		wrote;		/* us: what it moved the time to last */
 };
 
@@ -25,7 +25,7 @@ struct limit_others {
 	unsigned	used;
 	unsigned	waiting;	/* workers that wait */
 	unsigned	before;		/* of them: longer than we */
-	unsigned	poorer;		/* of them: would still have no more than we without one of ours */
+	unsigned	poorer;		/* of them: have so few that one of ours should be theirs */
 };
 
 /* commons NULL: there are no others. */

@@ -28,7 +28,7 @@ struct tally {
 	char		 key[KEY_CAP];	/* lower case; of a very long address the start */
 	int64_t		 since;		/* queue time of the first in this hour */
 	uint64_t	 sent, suppressed;
-	uint64_t	 elsewhere;	/* sent by other workers, when one was suppressed here last */
+	uint64_t	 elsewhere;	/* sent by others, when one was suppressed here last */
 	TAILQ_ENTRY(tally) link;
 	int		 changed;	/* and not noted yet */
 };

@@ -478,7 +478,8 @@ directory(const struct conf *conf, unsigned index, char *to, size_t cap)
 }
 
 static const struct role_events events = {
-	.worker = on_worker, .commons = on_commons, .config = on_config, .listener = on_listener, .control = on_control,
+	.worker = on_worker, .commons = on_commons, .config = on_config,
+	.listener = on_listener, .control = on_control,
 	.peer = on_peer, .sibling = on_sibling,
 	.start = on_start, .stop = on_stop, .turn = on_turn, .end = on_end, .user = user,
 	.directory = directory,

@@ -115,6 +115,7 @@ END_TEST
 /* So many at once that there is no room: that is told, and none is counted for another. */
 START_TEST(full_is_told_and_never_mistaken)
 {
+	const struct proc_commons_entry one = { .n = 1 };
 	unsigned found = 0, told = 0;
 
 	for (unsigned i = 0; i < 100000; i++)
@@ -128,6 +129,11 @@ START_TEST(full_is_told_and_never_mistaken)
 	ck_assert_uint_gt(told, 0);
 	ck_assert_uint_eq(found, 100000 - told);
 	ck_assert_uint_gt(found, 50000);
+	ck_assert_int_eq(proc_commons_set(row[0], USED, PROC_COMMONS_ALL, one), 0);
+	ck_assert_uint_eq(proc_commons_get(row[1], USED, 0, PROC_COMMONS_ALL).n, 1);
+	ck_assert_uint_eq(proc_commons_get(row[0], USED, 1, PROC_COMMONS_ALL).n, 0);
+	proc_commons_clear(parent, USED, 0);
+	ck_assert_uint_eq(proc_commons_get(row[1], USED, 0, PROC_COMMONS_ALL).n, 0);
 }
 END_TEST
 
@@ -138,7 +144,7 @@ START_TEST(another_process_sees_it)
 
 	if (pid == 0) {
 		set(1, USED, 77, 4, 4);
-		_exit(proc_commons_move(row[1], id(77), US, 0, US + 5) != 1);
+		_exit(proc_commons_move(row[1], id(77), US, 0, US + 5) == 1 ? 0 : 1);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* One limit over several workers: never exceeded, in turn, and nobody's death or lie stops the others. */
+/* One limit over several workers: never exceeded, in turn, and no death or lie stops the others. */
 #include "relayd/smtp/limit.h"
 
 #include <check.h>
@@ -506,6 +506,10 @@ START_TEST(without_a_place_in_the_table_it_waits)
 {
 	static uint64_t ids[200000];
 	const struct proc_commons_entry one = { .n = 1 }, none = { .n = 0 };
+	const struct limit_way way = { .v = { workers[0].all }, .n = 1 };
+	struct conn c;
+
+	conn_init(&c, LIMIT_PLACE);
 
 	for (unsigned i = 0; i < 200000; i++) {
 		char name[40];
@@ -517,6 +521,10 @@ START_TEST(without_a_place_in_the_table_it_waits)
 	ck_assert(!take(0));
 	ck_assert(take(1));
 	drop(1);
+	/* That of all is there always: by it they end. */
+	ck_assert(limit_take(&c.turn, &way, 1));
+	ck_assert_uint_eq(limit_used_by_all(workers[1].all), 1);
+	limit_turn_drop(&c.turn);
 	for (unsigned i = 0; i < 200000; i++)
 		(void)proc_commons_set(workers[0].commons, PROC_COMMONS_USED, ids[i], none);
 	pass(100);
