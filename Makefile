@@ -21,7 +21,7 @@ EXAMPLEDIR ?= $(PREFIX)/share/doc/relayd
 PKGS = libevent openssl ldns libunbound libcurl libconfig sqlite3 jansson libidn2
 
 # Row by row, lowest first: an area may use only those before it (DESIGN 6).
-AREAS = base proc io store conf mail dns tls sts plan history queue ipc
+AREAS = base proc meter io store conf mail dns tls sts plan history queue ipc
 
 # Link order is the reverse: an archive resolves against those after it.
 reverse = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
@@ -129,7 +129,7 @@ install: all
 	$(PUT) systemd/relayd.sysusers $(DESTDIR)$(SYSUSERSDIR)/relayd.conf
 	$(PUT) systemd/relayd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/relayd.conf
 	$(PUT) README.md COPYING $(DESTDIR)$(EXAMPLEDIR)
-	$(PUT) conf/relayd.conf conf/relayd.logrotate systemd/rootless.conf conf/examples/*.conf \
+	$(PUT) conf/relayd.conf conf/relayd.logrotate conf/alerts.rules systemd/rootless.conf conf/examples/*.conf \
 	    $(DESTDIR)$(EXAMPLEDIR)/examples
 	test -e $(DESTDIR)$(SYSCONFDIR)/relayd/relayd.conf || \
 	    $(PUT) conf/relayd.conf $(DESTDIR)$(SYSCONFDIR)/relayd/relayd.conf

@@ -18,6 +18,7 @@
 #include "lib/io/chan.h"
 #include "lib/io/stream.h"
 #include "lib/ipc/ipc.h"
+#include "lib/meter/count.h"
 #include "lib/proc/fd.h"
 #include "lib/proc/priv.h"
 
@@ -129,6 +130,35 @@ take_numbered(struct role *r, const struct io_frame *f, void (*take)(void *, uns
 		close(f->fd);
 }
 
+/* Every role counts; without the table it does so for itself. */
+static void
+take_counts(const struct io_frame *f)
+{
+	struct buf_reader in = buf_reader_of(f->data, f->len);
+	uint32_t row, rows;
+
+	if (f->fd == -1)
+		return;
+	if (buf_get_u32(&in, &row) == -1 || buf_get_u32(&in, &rows) == -1)
+		close(f->fd);
+	else if (meter_count_open(f->fd, rows, row) == -1)
+		log_err("the table of counters cannot be mapped: %s", strerror(errno));
+}
+
+static void
+take_watch(const struct io_frame *f)
+{
+	struct buf_reader in = buf_reader_of(f->data, f->len);
+	uint32_t rows;
+
+	if (f->fd == -1)
+		return;
+	if (buf_get_u32(&in, &rows) == -1)
+		close(f->fd);
+	else if (meter_count_watch(f->fd, rows) == -1)
+		log_err("another role's counters cannot be mapped: %s", strerror(errno));
+}
+
 static void
 take_stop(struct role *r, const struct io_frame *f)
 {
@@ -155,6 +185,12 @@ on_frame(void *arg, const struct io_frame *f)
 		if (f->fd != -1)
 			r->events->control(r->arg, f->fd);
 		break;
+	case IPC_SCRAPE:
+		if (f->fd != -1 && r->events->scrape != NULL)
+			r->events->scrape(r->arg, f->fd);
+		else if (f->fd != -1)
+			close(f->fd);
+		break;
 	case IPC_PEER:
 		take_numbered(r, f, r->events->peer);
 		break;
@@ -169,6 +205,12 @@ on_frame(void *arg, const struct io_frame *f)
 			r->events->commons(r->arg, f->fd);
 		else if (f->fd != -1)
 			close(f->fd);
+		break;
+	case IPC_COUNTS:
+		take_counts(f);
+		break;
+	case IPC_WATCH:
+		take_watch(f);
 		break;
 	case IPC_START:
 		start(r);

@@ -27,6 +27,7 @@ struct role_events {
 	void	(*config)(void *arg, struct conf *);
 	void	(*listener)(void *arg, unsigned index, int fd);
 	void	(*control)(void *arg, int fd);
+	void	(*scrape)(void *arg, int fd);		/* NULL: nobody asks it for metrics */
 	void	(*peer)(void *arg, unsigned worker, int fd);
 	void	(*sibling)(void *arg, unsigned worker, int fd);	/* NULL: there is only one */
 	void	(*start)(void *arg);		/* all handed over, privileges dropped */

@@ -223,6 +223,9 @@ struct conf {
 		const char	*socket;
 	} control;
 	struct {
+		struct conf_endpoint	 listen;	/* len 0: off */
+	} metrics;
+	struct {
 		enum log_target	 target;
 		enum log_format	 format;
 		enum log_level	 level;

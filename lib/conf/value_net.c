@@ -177,6 +177,30 @@ conf_parse_endpoint(char *text, void *to, char *say, size_t cap)
 	return 0;
 }
 
+static int
+is_loopback(const struct conf_endpoint *e)
+{
+	const struct sockaddr_in *in = (const void *)&e->addr;
+	const struct sockaddr_in6 *in6 = (const void *)&e->addr;
+
+	if (e->addr.ss_family == AF_INET)
+		return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+}
+
+/* What has no login and no TLS is for this host only. */
+int
+conf_parse_loopback(char *text, void *to, char *say, size_t cap)
+{
+	struct conf_endpoint e;
+
+	if (endpoint_parse(text, -1, &e) == -1 || !is_loopback(&e))
+		return conf_say_not(say, cap, text,
+		    "a loopback address with a port; write \"127.0.0.1:9125\" or \"[::1]:9125\"");
+	memcpy(to, &e, sizeof e);
+	return 0;
+}
+
 int
 conf_parse_forwarders(char *text, void *to, char *say, size_t cap)
 {

@@ -34,6 +34,9 @@ enum ipc_parent {
 	IPC_WORKER,		/* down, perhaps fd: u32 number, u32 of how many; before IPC_CONFIG */
 	IPC_SIBLING,		/* down, fd: u32 worker; a channel between worker 0 and another */
 	IPC_COMMONS,		/* down, fd: what the workers use together; behind IPC_WORKER */
+	IPC_COUNTS,		/* down, fd: u32 row, u32 of how many: lib/meter's; before IPC_START */
+	IPC_WATCH,		/* down, fd: u32 rows: the counters of another role; before IPC_START */
+	IPC_SCRAPE,		/* down, fd: the listening socket for metrics.listen; worker 0's */
 	IPC_PARENT__COUNT
 };
 

@@ -24,6 +24,7 @@ static const struct column columns[] = {
 	{ "recipients blocked", "blocked_recipients", CELL_NUMBER },
 	{ "recipients held", "held_recipients", CELL_NUMBER },
 	{ "of them for more than a day", "held_a_day", CELL_NUMBER },
+	{ "oldest message", "oldest", CELL_SPAN },
 	{ "messages in memory", "loaded_messages", CELL_NUMBER },
 	{ "space for new mail", "space", CELL_YES },
 	{ NULL, NULL, CELL_TEXT },

@@ -32,6 +32,7 @@ struct column {
 enum view_kind {
 	VIEW_ROWS,		/* a row per line under one heading */
 	VIEW_FACTS,		/* "title: value" for each column that has a value */
+	VIEW_METRICS,		/* a family of metrics, as Prometheus reads it (lib/meter/line.h) */
 	VIEW_OCTETS		/* base64 in the one key: written out as it is */
 };
 

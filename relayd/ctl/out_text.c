@@ -10,6 +10,7 @@
 #include "lib/base/bug.h"
 #include "lib/base/buf.h"
 #include "lib/base/str.h"
+#include "lib/meter/line.h"
 #include "relayd/ctl/out_int.h"
 
 static const struct view *
@@ -38,6 +39,19 @@ facts(const struct view *v, const json_t *line)
 		out_cell(cell, c, line);
 		printf("%s:%*s %s\n", c->title, width - (int)strlen(c->title), "", cell);
 	}
+}
+
+/* ---- metrics ---- */
+
+static void
+metrics(const json_t *line)
+{
+	struct buf b;
+
+	buf_init(&b);
+	if (meter_line_text(&b, line) == 0)
+		fwrite(buf_data(&b), 1, buf_len(&b), stdout);
+	buf_fini(&b);
 }
 
 /* ---- octets ---- */
@@ -109,6 +123,9 @@ text_line(struct out *o, const char *raw, const json_t *line)
 		break;
 	case VIEW_FACTS:
 		facts(v, line);
+		break;
+	case VIEW_METRICS:
+		metrics(line);
 		break;
 	case VIEW_OCTETS:
 		octets(v, line);

@@ -4,6 +4,7 @@
 
 const struct verb *const verbs[] = {
 	&cmd_status,
+	&cmd_metrics,
 	&cmd_queue_list,
 	&cmd_queue_show,
 	&cmd_queue_flush,

@@ -7,6 +7,7 @@
 #include "relayd/ctl/verb.h"
 
 extern const struct verb cmd_status;
+extern const struct verb cmd_metrics;
 extern const struct verb cmd_queue_list;
 extern const struct verb cmd_queue_show;
 extern const struct verb cmd_queue_flush;

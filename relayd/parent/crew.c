@@ -3,6 +3,7 @@
 #include "relayd/parent/crew.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,12 +13,14 @@
 #include "lib/base/bug.h"
 #include "lib/base/log.h"
 #include "lib/ipc/ipc.h"
+#include "lib/meter/count.h"
 #include "relayd/parent/child.h"
 
 struct crew {
 	struct child	*smtp[IPC_WORKERS_MAX];
 	unsigned	 n;
 	struct child	*policy;
+	int		 counts, policy_counts;	/* -1: none */
 };
 
 /* ---- channels ---- */
@@ -72,6 +75,57 @@ crew_number(struct crew *c, struct child *w, int crowd, int commons)
 	buf_fini(&b);
 	if (commons != -1)
 		child_send(w, IPC_COMMONS, NULL, 0, commons);
+}
+
+/* ---- counters ---- */
+
+static int
+make_table(unsigned rows)
+{
+	int fd = meter_count_make(rows);
+
+	if (fd == -1)
+		log_err("no memory for counters to share: %s", strerror(errno));
+	return fd;
+}
+
+void
+crew_count(struct crew *c)
+{
+	c->counts = make_table(c->n + 1);
+	c->policy_counts = make_table(1);
+	if (c->counts != -1 &&
+	    meter_count_open(fcntl(c->counts, F_DUPFD_CLOEXEC, 3), c->n + 1, c->n) == -1)
+		log_err("the counters cannot be mapped: %s", strerror(errno));
+}
+
+/* Without the table everybody counts for himself. */
+static void
+lend(int table, struct child *to, enum ipc_parent type, const uint32_t *numbers, size_t n)
+{
+	struct buf b;
+
+	if (table == -1)
+		return;
+	buf_init(&b);
+	for (size_t i = 0; i < n; i++)
+		buf_add_u32(&b, numbers[i]);
+	child_send(to, type, buf_data(&b), buf_len(&b), fcntl(table, F_DUPFD_CLOEXEC, 3));
+	buf_fini(&b);
+}
+
+void
+crew_lend_counts(struct crew *c, struct child *to)
+{
+	const uint32_t worker[] = { child_index(to), c->n + 1 }, policy[] = { 0, 1 };
+
+	if (to == c->policy) {
+		lend(c->policy_counts, to, IPC_COUNTS, policy, 2);
+		return;
+	}
+	lend(c->counts, to, IPC_COUNTS, worker, 2);
+	if (to == c->smtp[0])
+		lend(c->policy_counts, to, IPC_WATCH, &policy[1], 1);
 }
 
 /* ---- all of them ---- */
@@ -148,6 +202,7 @@ crew_new(struct event_base *base, unsigned workers, const struct child_events *e
 
 	MUST(workers >= 1 && workers <= IPC_WORKERS_MAX);
 	c->n = workers;
+	c->counts = c->policy_counts = -1;
 	c->policy = child_new(base, "policy", 0, events, arg);
 	for (unsigned i = 0; i < workers; i++)
 		c->smtp[i] = child_new(base, "smtp", i, events, arg);
@@ -165,5 +220,10 @@ crew_free(struct crew **cp)
 	for (unsigned i = 0; i < c->n; i++)
 		child_free(&c->smtp[i]);
 	child_free(&c->policy);
+	meter_count_close();
+	if (c->counts != -1)
+		close(c->counts);
+	if (c->policy_counts != -1)
+		close(c->policy_counts);
 	free(c);
 }

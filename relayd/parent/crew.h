@@ -25,6 +25,14 @@ void		 crew_introduce(struct crew *, struct child *fresh);
 /* Tells a worker who it is; its first frames. What the workers share, or -1 (proc/crowd,
  * proc/commons); taken. */
 void		 crew_number(struct crew *, struct child *, int crowd, int commons);
+/*
+ * The counters (lib/meter) in memory that outlives the processes: a table of the workers, in which
+ * worker k has row k and the parent the last, and one of policy, which parses what comes from the
+ * network and shall not write in the other. The front reads both.
+ */
+void		 crew_count(struct crew *);
+/* Gives a fresh process what it needs of that. */
+void		 crew_lend_counts(struct crew *, struct child *);
 
 unsigned	 crew_workers(const struct crew *);
 struct child	*crew_worker(const struct crew *, unsigned index);

@@ -18,6 +18,7 @@
 #include "lib/base/log.h"
 #include "lib/conf/conf.h"
 #include "lib/ipc/ipc.h"
+#include "lib/meter/count.h"
 #include "lib/proc/commons.h"
 #include "lib/proc/crowd.h"
 #include "lib/proc/fd.h"
@@ -77,6 +78,7 @@ on_started(void *arg, struct child *c)
 	if (works)
 		crew_number(p->crew, c, copy_of(p->crowd_fd), copy_of(p->commons_fd));
 	send_config(p, c);
+	crew_lend_counts(p->crew, c);
 	if (works)
 		sockets_hand_over(p->sockets, c);
 	crew_introduce(p->crew, c);
@@ -138,6 +140,9 @@ on_exited(void *arg, struct child *c, int gave_up)
 {
 	struct parent *p = arg;
 
+	if (!p->stopping)
+		meter_count(METER_EXITS, c == crew_policy(p->crew) ? METER_POLICY_ROLE :
+		    METER_SMTP, 0);
 	/* Its sessions and connections ended with it. */
 	if (p->crowd != NULL && c != crew_policy(p->crew)) {
 		proc_crowd_clear(p->crowd, child_index(c));
@@ -357,6 +362,7 @@ parent_main(const char *conf_path, struct conf *conf)
 	add_signal(&p, SIGUSR1, on_usr1);
 	make_shared(&p, (unsigned)conf->workers);
 	p.crew = crew_new(p.base, (unsigned)conf->workers, &child_events, &p);
+	crew_count(p.crew);
 	crew_start(p.crew);
 	while (!event_base_got_break(p.base) && event_base_loop(p.base, EVLOOP_ONCE) == 0)
 		log_flush();

@@ -23,17 +23,18 @@ struct sockets {
 	int	*smtp;		/* by index in listen[] */
 	size_t	 n;
 	int	 control;
+	int	 scrape;	/* metrics.listen */
 	char	*control_path;
 };
 
 static int
-same_address(int fd, const struct conf_listen *l)
+same_address(int fd, const struct conf_endpoint *e)
 {
 	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof ss;
 
-	return getsockname(fd, (struct sockaddr *)&ss, &len) == 0 && len == l->address.len &&
-	    memcmp(&ss, &l->address.addr, len) == 0;
+	return getsockname(fd, (struct sockaddr *)&ss, &len) == 0 && len == e->len &&
+	    memcmp(&ss, &e->addr, len) == 0;
 }
 
 /* Sockets that the service manager opened for us; each goes to the entry of its address. */
@@ -43,10 +44,10 @@ struct adopted {
 };
 
 static int
-adopt(struct adopted *a, const struct conf_listen *l)
+adopt(struct adopted *a, const struct conf_endpoint *e)
 {
 	for (int i = 0; i < a->n; i++)
-		if (a->fds[i].fd != -1 && same_address(a->fds[i].fd, l)) {
+		if (a->fds[i].fd != -1 && same_address(a->fds[i].fd, e)) {
 			int fd = a->fds[i].fd;
 
 			a->fds[i].fd = -1;
@@ -55,23 +56,25 @@ adopt(struct adopted *a, const struct conf_listen *l)
 	return -1;
 }
 
+/* name: where it stands in the configuration; what: what it is for. */
 static int
-open_listener(const struct conf_listen *l, struct adopted *adopted)
+open_listener(const struct conf_endpoint *e, const char *name, const char *what,
+    struct adopted *adopted)
 {
 	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof ss;
 	char text[80];
-	int fd = adopt(adopted, l);
+	int fd = adopt(adopted, e);
 
 	if (fd == -1)
-		fd = io_listener_bind((const struct sockaddr *)&l->address.addr, l->address.len);
+		fd = io_listener_bind((const struct sockaddr *)&e->addr, e->len);
 	if (fd == -1)
-		fatal(EX_OSERR, "%s: cannot listen on %s: %s%s", l->origin, l->address.text,
+		fatal(EX_OSERR, "%s: cannot listen on %s: %s%s", name, e->text,
 		    strerror(errno), errno == EACCES ? "; ports below 1024 need root or "
 		    "CAP_NET_BIND_SERVICE" : errno == EADDRINUSE ? "; another program has it" : "");
 	getsockname(fd, (struct sockaddr *)&ss, &len);
 	io_address_print((struct sockaddr *)&ss, text, sizeof text, 1);
-	log_info("listening on %s", text);
+	log_info("%s %s", what, text);
 	return fd;
 }
 
@@ -85,7 +88,10 @@ sockets_open(const struct conf *conf)
 	s->n = conf->listen.n;
 	s->smtp = must_calloc(s->n, sizeof *s->smtp);
 	for (size_t i = 0; i < s->n; i++)
-		s->smtp[i] = open_listener(&conf->listen.v[i], &adopted);
+		s->smtp[i] = open_listener(&conf->listen.v[i].address, conf->listen.v[i].origin,
+		    "listening on", &adopted);
+	s->scrape = conf->metrics.listen.len == 0 ? -1 : open_listener(&conf->metrics.listen,
+	    "metrics.listen", "metrics at", &adopted);
 	s->control = -1;
 	if (conf->control.socket[0] == '\0')
 		return s;
@@ -116,6 +122,8 @@ sockets_hand_over(const struct sockets *s, struct child *c)
 	}
 	if (s->control != -1 && child_index(c) == 0)
 		child_send(c, IPC_CONTROL, NULL, 0, lend(s->control));
+	if (s->scrape != -1 && child_index(c) == 0)
+		child_send(c, IPC_SCRAPE, NULL, 0, lend(s->scrape));
 }
 
 void
@@ -129,6 +137,8 @@ sockets_free(struct sockets **sp)
 	for (size_t i = 0; i < s->n; i++)
 		close(s->smtp[i]);
 	free(s->smtp);
+	if (s->scrape != -1)
+		close(s->scrape);
 	if (s->control != -1) {
 		close(s->control);
 		unlink(s->control_path);

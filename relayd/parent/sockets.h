@@ -3,7 +3,7 @@
  * sockets: every listening socket of the relay: bound here, or adopted from
  * the service manager (LISTEN_FDS), lent to each smtp process. They all accept
  * on the same sockets, so that what waits on one is lost with none of them; the
- * control socket is worker 0's.
+ * control socket and the one for metrics are worker 0's.
  */
 #ifndef PARENT_SOCKETS_H
 #define PARENT_SOCKETS_H

@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include "lib/base/bug.h"
+#include "lib/base/clock.h"
 #include "lib/base/str.h"
 #include "lib/dns/addr.h"
 #include "lib/dns/mx.h"
 #include "lib/dns/special.h"
 #include "lib/dns/tlsa.h"
 #include "lib/mail/address.h"
+#include "lib/meter/count.h"
 
 #define TTL_MAX	3600u
 
@@ -34,8 +36,34 @@ struct lookup {
 	struct sts_lookup	*sts;
 	struct host		*hosts;
 	size_t			 open;		/* questions without an answer */
+	int64_t			 began;		/* mono ms */
 	struct event		 ev_done, ev_deadline;
 };
+
+/* ---- what is counted ---- */
+
+static void
+count(enum meter_record record, enum dns_status status, int secure)
+{
+	static const enum meter_found founds[] = {
+		[DNS_FOUND] = METER_INSECURE, [DNS_NODATA] = METER_NONE,
+		[DNS_NXDOMAIN] = METER_NONE, [DNS_FAILED] = METER_FAILED, [DNS_BOGUS] = METER_BOGUS,
+	};
+
+	meter_count(METER_DNS, record, status == DNS_FOUND && secure ? METER_SECURE :
+	    founds[status]);
+}
+
+static void
+count_late(const struct lookup *l)
+{
+	if (l->mx != NULL)
+		meter_count(METER_DNS, METER_MX, METER_LATE);
+	for (size_t i = 0; l->hosts != NULL && i < l->evidence.nhosts; i++)
+		if (l->hosts[i].query != NULL)
+			meter_count(METER_DNS, l->evidence.hosts[i].addresses_state ==
+			    PLAN_ADDRESSES_FOUND ? METER_TLSA : METER_ADDRESS, METER_LATE);
+}
 
 /* ---- the end ---- */
 
@@ -69,6 +97,7 @@ on_done(evutil_socket_t fd, short what, void *arg)
 	if (l->evidence.ttl == 0)
 		l->evidence.ttl = 1;
 	stop_questions(l);
+	meter_count_time(METER_LOOKUP, clock_mono_ms() - l->began);
 	l->fn(l->arg, &l->evidence);
 	release(l);
 }
@@ -80,6 +109,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	struct lookup *l = arg;
 	struct plan_evidence *e = &l->evidence;
 
+	count_late(l);
 	if (e->mx == PLAN_MX_UNKNOWN && !why_is_set(&e->why))
 		why_set(&e->why, WHY_DNS_FAILURE, "MX of %s: no answer in time", e->domain);
 	for (size_t i = 0; i < e->nhosts; i++)
@@ -117,6 +147,7 @@ on_tlsa(void *arg, const struct dns_tlsa_result *r)
 	struct plan_host *p = host_of(h);
 
 	h->query = NULL;
+	count(METER_TLSA, r->status, 1);
 	switch (r->status) {
 	case DNS_FOUND:
 		p->tlsa_state = PLAN_TLSA_SECURE;
@@ -183,6 +214,7 @@ on_addresses(void *arg, const struct dns_addr *a)
 
 	h->query = NULL;
 	p->addresses_secure = a->secure;
+	count(METER_ADDRESS, a->status, a->secure);
 	switch (a->status) {
 	case DNS_FOUND:
 		keep_addresses(l, p, a, h->port);
@@ -248,6 +280,7 @@ on_mx(void *arg, const struct dns_mx *mx)
 
 	l->mx = NULL;
 	e->mx_secure = mx->secure;
+	count(METER_MX, mx->status, mx->secure);
 	switch (mx->status) {
 	case DNS_FAILED:
 	case DNS_BOGUS:
@@ -297,11 +330,17 @@ sts_state(enum sts_state s)
 static void
 on_sts(void *arg, const struct sts_result *r)
 {
+	static const enum meter_mode modes[] = {
+		[STS_UNKNOWN] = METER_STS_UNKNOWN, [STS_NONE] = METER_STS_NONE,
+		[STS_TESTING] = METER_STS_TEST, [STS_ENFORCE] = METER_STS_ENFORCE,
+		[STS_FAILED] = METER_STS_FAILED,
+	};
 	struct lookup *l = arg;
 	struct plan_sts *s = &l->evidence.sts;
 
 	l->sts = NULL;
 	s->state = sts_state(r->state);
+	meter_count(METER_STS_LOOKUPS, modes[r->state], 0);
 	str_copy(s->id, r->id, sizeof s->id);
 	s->from_cache = r->from_cache;
 	s->expires = r->expires;
@@ -405,6 +444,7 @@ lookup_start(const struct lookup_tools *tools, const char *domain, const struct 
 	l->tools = tools;
 	l->fn = fn;
 	l->arg = arg;
+	l->began = clock_mono_ms();
 	l->evidence.ttl = TTL_MAX;
 	str_copy(l->evidence.domain, domain, sizeof l->evidence.domain);
 	event_assign(&l->ev_done, tools->base, -1, 0, on_done, l);

@@ -80,7 +80,8 @@ ask(struct ctl_gather *g, unsigned worker)
 	char *line = json_dumps(g->request, JSON_COMPACT);
 
 	MUST(line != NULL);
-	g->slots[worker].part = ctl_part_new(g->front, worker, g->call->uid, line, on_come, g);
+	g->slots[worker].part = ctl_part_new(g->front, worker, g->call->uid, line,
+	    g->merge->patience, on_come, g);
 	free(line);
 }
 
@@ -441,6 +442,16 @@ conclude(struct ctl_gather *g)
 }
 
 static void
+write_expanded(struct ctl_gather *g, json_t *row)
+{
+	json_t *line;
+
+	for (size_t i = 0; (line = g->merge->expand(g->call, row, i)) != NULL; i++)
+		write_line(g, line);
+	json_decref(row);
+}
+
+static void
 write_row(struct ctl_gather *g)
 {
 	json_t *line, *row = ctl_rows_get(g->rows, g->row);
@@ -451,7 +462,10 @@ write_row(struct ctl_gather *g)
 			set(row, "partial", json_true());
 		json_decref(line);
 	}
-	write_line(g, row);
+	if (g->merge->expand == NULL)
+		write_line(g, row);
+	else
+		write_expanded(g, row);
 	for (size_t i = 0; (line = ctl_rows_line(g->rows, g->row, i)) != NULL; i++)
 		write_line(g, line);
 	g->row++;

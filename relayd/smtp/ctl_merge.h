@@ -8,6 +8,7 @@
 #define SMTP_CTL_MERGE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -54,10 +55,13 @@ struct ctl_merge {
 	int			 to_max;	/* `max` is shared: one worker after the other */
 	int			 later;		/* who is away learns it when it is back: no failure */
 	int			 partial;	/* what there is, is an answer, marked */
+	int64_t			 patience;	/* ms for a step of a worker; 0: as usual */
 	/* each may be NULL */
 	void	(*conclude)(const struct ctl_call *, json_t *row);	/* what follows from sums */
 	int	(*wanted)(const struct ctl_call *, const json_t *row);	/* by the filter */
 	int	(*refused)(const json_t *row, struct ctl_refusal *);	/* the sum is a refusal: -1 */
+	/* The i-th of the lines that stand for a row; NULL: no more. The caller's. */
+	json_t	*(*expand)(const struct ctl_call *, const json_t *row, size_t i);
 	/* A line about a worker, to stand behind the rows; row NULL: it gave none. */
 	json_t	*(*about)(unsigned worker, const json_t *row);
 };

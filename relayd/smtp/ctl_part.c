@@ -31,6 +31,7 @@ struct ctl_part {
 	struct ctl_run		*run;		/* this worker's own; NULL: over the channel */
 	struct buf		 text;		/* what came over the channel */
 	enum progress		 progress;
+	int64_t			 patience;	/* ms */
 	const char		*lost;		/* why; NULL: not lost */
 	struct event		 ev_late, ev_come;
 	void			(*come)(void *arg);
@@ -73,7 +74,7 @@ on_come(evutil_socket_t fd, short what, void *arg)
 static void
 wait_for_it(struct ctl_part *p)
 {
-	const int64_t ms = p->front->patience;
+	const int64_t ms = p->patience;
 	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
 
 	p->progress = RUNS;
@@ -228,13 +229,14 @@ ask_remote(struct ctl_part *p, const struct ipc_ctl_ask *a)
 
 struct ctl_part *
 ctl_part_new(struct ctl_front *f, unsigned worker, uint32_t uid, const char *line,
-    void (*come)(void *), void *arg)
+    int64_t patience, void (*come)(void *), void *arg)
 {
 	const struct ipc_ctl_ask a = { .uid = uid, .line = line, .len = strlen(line) };
 	struct ctl_part *p = must_calloc(1, sizeof *p);
 
 	p->front = f;
 	p->worker = worker;
+	p->patience = patience != 0 ? patience : f->patience;
 	p->number = ++f->number;
 	p->come = come;
 	p->arg = arg;

@@ -29,9 +29,10 @@ void			 ctl_front_free(struct ctl_front **);
 unsigned		 ctl_front_workers(const struct ctl_front *);
 struct event_base	*ctl_front_base(const struct ctl_front *);
 
-/* Asks the worker. come is called from the loop whenever ctl_part_take may have an answer. */
+/* Asks the worker. patience: 0: the front's. come is called from the loop whenever ctl_part_take may have an answer. */
 struct ctl_part		*ctl_part_new(struct ctl_front *, unsigned worker, uint32_t uid,
-			    const char *line, void (*come)(void *arg), void *arg);
+			    const char *line, int64_t patience, void (*come)(void *arg),
+			    void *arg);
 /* What the worker still does for it is in vain. */
 void			 ctl_part_free(struct ctl_part **);
 

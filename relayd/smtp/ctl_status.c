@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* ctl_status: the verb `status`: is it well, what does it hold, what does it enforce. */
+#include "relayd/smtp/ctl_status.h"
+
 #include <unistd.h>
 
 #include "lib/base/bug.h"
@@ -8,12 +10,12 @@
 #include "lib/base/map.h"
 #include "relayd/smtp/admission.h"
 #include "relayd/smtp/ask.h"
-#include "relayd/smtp/ctl_merge.h"
 #include "relayd/smtp/ctl_print.h"
 #include "relayd/smtp/ctl_verbs.h"
 #include "relayd/smtp/dest.h"
 #include "relayd/smtp/held.h"
 #include "relayd/smtp/ledger.h"
+#include "relayd/smtp/oldest.h"
 #include "relayd/smtp/pause.h"
 #include "relayd/smtp/limit.h"
 #include "relayd/smtp/sched.h"
@@ -67,6 +69,7 @@ add_queue(json_t *o, const struct ctl_house *h)
 		held_counts(s->held, &held, &aged);
 	set_number(o, "held_recipients", held);
 	set_number(o, "held_a_day", aged);
+	set_number(o, "oldest", (uint64_t)oldest_age(s->oldest) / 1000);
 	set_number(o, "connections", limit_used(s->all));
 	set_number(o, "loaded_messages", s->jobs);
 	set(o, "space", json_boolean(h->store->ops->refuses(h->store) == WHY_NONE));
@@ -105,10 +108,9 @@ add_enforcement(json_t *o, const struct sched *s)
 	set_number(o, "monitored_destinations", monitored(conf));
 }
 
-static void
-status_step(struct ctl_call *c)
+json_t *
+ctl_status_row(const struct ctl_house *h)
 {
-	const struct ctl_house *h = c->house;
 	json_t *o = json_object();
 
 	set(o, "version", ctl_print_text(RELAYD_VERSION));
@@ -122,14 +124,20 @@ status_step(struct ctl_call *c)
 		set_number(o, "sessions", admission_count(h->admission));
 	add_queue(o, h);
 	add_enforcement(o, h->sched);
-	ctl_call_line(c, o);
+	return o;
+}
+
+static void
+status_step(struct ctl_call *c)
+{
+	ctl_call_line(c, ctl_status_row(c->house));
 	ctl_call_end(c, 1, NULL);
 }
 
 /* ---- several workers ---- */
 
 /* Most workers know the same destinations: the greatest number is nearest to theirs all. */
-static const struct ctl_field sums[] = {
+const struct ctl_field ctl_status_sums[] = {
 	{ .key = "draining", .join = CTL_ANY }, { .key = "policy_connected", .join = CTL_ALL },
 	{ .key = "sessions", .join = CTL_ADD }, { .key = "recipients", .join = CTL_ADD },
 	{ .key = "destinations", .join = CTL_LATEST },
@@ -138,7 +146,8 @@ static const struct ctl_field sums[] = {
 	{ .key = "blocked_recipients", .join = CTL_ADD },
 	{ .key = "held_recipients", .join = CTL_ADD }, { .key = "held_a_day", .join = CTL_ADD },
 	{ .key = "connections", .join = CTL_ADD }, { .key = "loaded_messages", .join = CTL_ADD },
-	{ .key = "space", .join = CTL_ALL },
+	{ .key = "oldest", .join = CTL_LATEST },
+	{ .key = "space", .join = CTL_ALL }, { .key = "workers", .join = CTL_ADD },
 	{ .key = NULL },
 };
 
@@ -162,7 +171,7 @@ about(unsigned worker, const json_t *row)
 }
 
 static const struct ctl_merge merge = {
-	.kind = CTL_SUMMED, .fields = sums, .partial = 1, .about = about,
+	.kind = CTL_SUMMED, .fields = ctl_status_sums, .partial = 1, .about = about,
 };
 
 static const struct ctl_arg args[] = { { .key = NULL } };

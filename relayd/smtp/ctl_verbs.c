@@ -8,6 +8,7 @@
 
 static const struct ctl_verb *const verbs[] = {
 	&ctl_verb_status,
+	&ctl_verb_metrics,
 	&ctl_verb_queue_list,
 	&ctl_verb_queue_show,
 	&ctl_verb_queue_flush,

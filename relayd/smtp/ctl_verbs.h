@@ -6,6 +6,7 @@
 #include "relayd/smtp/ctl_call.h"
 
 extern const struct ctl_verb ctl_verb_status;
+extern const struct ctl_verb ctl_verb_metrics;
 extern const struct ctl_verb ctl_verb_queue_list;
 extern const struct ctl_verb ctl_verb_queue_show;
 extern const struct ctl_verb ctl_verb_queue_flush;

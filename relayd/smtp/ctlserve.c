@@ -21,6 +21,7 @@
 #include "lib/io/stream.h"
 #include "relayd/smtp/ctl_call.h"
 #include "relayd/smtp/ctl_gather.h"
+#include "relayd/smtp/ctl_local.h"
 #include "relayd/smtp/ctl_part.h"
 #include "relayd/smtp/ctl_verbs.h"
 
@@ -297,7 +298,8 @@ ctlserve_new(struct event_base *base, int fd, struct store *store, struct sched 
 		.store = store, .sched = sched, .started = clock_mono_ms(),
 	};
 	TAILQ_INIT(&s->conns);
-	s->listener = io_listener_new(base, fd, on_accept, s);
+	if (fd != -1)
+		s->listener = io_listener_new(base, fd, on_accept, s);
 	return s;
 }
 
@@ -313,6 +315,12 @@ ctlserve_share(struct ctlserve *s, struct siblings *siblings, int64_t patience)
 	s->house.siblings = siblings;
 	if (siblings != NULL)
 		s->front = ctl_front_new(s->base, siblings, &s->house, patience);
+}
+
+struct ctl_local *
+ctlserve_ask(struct ctlserve *s, const char *verb, void (*done)(void *), void *arg)
+{
+	return ctl_local_new(s->base, &s->house, s->front, verb, done, arg);
 }
 
 void

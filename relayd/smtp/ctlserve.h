@@ -20,13 +20,14 @@
 #include <stdint.h>
 
 struct admission;
+struct ctl_local;
 struct ctlserve;
 struct event_base;
 struct sched;
 struct siblings;
 struct store;
 
-/* Takes the listening fd. */
+/* Takes the listening fd; -1: nobody asks over a socket, only ctlserve_ask. */
 struct ctlserve	*ctlserve_new(struct event_base *, int fd, struct store *, struct sched *);
 /* Lets `status` tell the number of SMTP sessions; borrowed. */
 void		 ctlserve_watch(struct ctlserve *, const struct admission *);
@@ -35,6 +36,9 @@ void		 ctlserve_watch(struct ctlserve *, const struct admission *);
  * takes longer than patience (ms) for a step of its answer is left out.
  */
 void		 ctlserve_share(struct ctlserve *, struct siblings *, int64_t patience);
+/* See ctl_local.h. Freed before the control server. */
+struct ctl_local *ctlserve_ask(struct ctlserve *, const char *verb, void (*done)(void *arg),
+		    void *arg);
 /* Answers in progress are cut. Before the store is closed and the scheduler freed. */
 void		 ctlserve_free(struct ctlserve **);
 

@@ -8,6 +8,7 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/mail/queue_id.h"
+#include "lib/meter/count.h"
 
 #define TEXT_MAX	200	/* inside the brackets behind status= */
 
@@ -24,6 +25,10 @@ static const struct {
 	[DELIVLOG_REDIRECTED] = { "redirected", "redirected" },
 };
 
+/* A status is its own value of the label. */
+_Static_assert(DELIVLOG__COUNT == (int)METER__RESULTS && DELIVLOG_SENT == (int)METER_SENT &&
+    DELIVLOG_REDIRECTED == (int)METER_REDIRECTED, "status= and result=");
+
 /* "2.1", "0.02", "0": at most two digits behind the point, as Postfix writes them. */
 static void
 seconds(char *to, size_t cap, int64_t ms)
@@ -36,20 +41,20 @@ seconds(char *to, size_t cap, int64_t ms)
 		str_fmt(to, cap, "%lld.%02lld", (long long)ms / 1000, (long long)ms % 1000 / 10);
 }
 
-static const char *
-policy_word(const struct plan *p, const struct plan_requirement *r)
+static enum meter_policy
+policy_of(const struct plan *p, const struct plan_requirement *r)
 {
 	if (r == NULL)
-		return p != NULL && p->sts_state == PLAN_STS_ENFORCE ? "sts" : "none";
+		return p != NULL && p->sts_state == PLAN_STS_ENFORCE ? METER_STS : METER_NO_POLICY;
 	if (r->proof == PLAN_BY_ROUTE)
-		return "route";
+		return METER_ROUTE;
 	if (r->level == PLAN_DANE || r->tlsa)
-		return "dane";
+		return METER_DANE;
 	if (r->sts)
-		return "sts";
+		return METER_STS;
 	if (p->sts_state == PLAN_STS_TESTING)
-		return "sts-testing";
-	return r->level == PLAN_VERIFY ? "pkix" : "none";
+		return METER_STS_TESTING;
+	return r->level == PLAN_VERIFY ? METER_PKIX : METER_NO_POLICY;
 }
 
 static const char *
@@ -114,7 +119,7 @@ known(const char *s)
 static void
 fill_plan(struct record *out, const struct plan *p, const struct plan_requirement *r)
 {
-	out->policy = policy_word(p, r);
+	out->policy = meter_label_word(METER_POLICY, policy_of(p, r));
 	out->level = r != NULL ? plan_level_name(r->level) : NULL;
 	out->exception = r != NULL ? known(r->exception) : NULL;
 	out->sts_id = p != NULL ? known(p->sts_id) : NULL;
@@ -165,6 +170,36 @@ fill(struct record *out, const struct job *j, size_t i, enum delivlog_status sta
 		return;
 	out->token = why_token(r->why.reason);
 	out->result = known(why_tlsrpt(r->why.reason));
+}
+
+/* What RFC 8460 would report, and RFC 8689's refusals. */
+static int
+is_enforcement(enum why_reason reason)
+{
+	return why_tlsrpt(reason)[0] != '\0' || reason == WHY_REQUIRETLS_UNSUPPORTED ||
+	    reason == WHY_REQUIRETLS_NO_TLS;
+}
+
+/* What the record says, for whoever watches many of them. */
+static void
+count(const struct job *j, size_t i, enum delivlog_status status, const struct delivlog_attempt *a)
+{
+	enum meter_policy policy = policy_of(a->plan, requirement_of(a));
+	enum why_reason reason = j->results[i].why.reason;
+	const struct why *refused = a->client != NULL ? client_refused(a->client) : NULL;
+
+	meter_count(METER_ATTEMPTS, (unsigned)status, policy);
+	if (status != DELIVLOG_SENT) {
+		meter_count(METER_FAILURES, (unsigned)status, reason);
+		if (is_enforcement(reason))
+			meter_count(METER_BLOCKED, policy, reason);
+		return;
+	}
+	meter_count_time(METER_DELAY, clock_queue_ms() - j->msg->created);
+	if (a->client != NULL && !client_facts(a->client)->encrypted)
+		meter_count(METER_PLAIN, 0, 0);
+	if (refused != NULL)
+		meter_count(METER_WOULD_BLOCK, policy, refused->reason);
 }
 
 static void
@@ -237,6 +272,7 @@ delivlog_attempt(const struct job *j, size_t i, enum delivlog_status status,
 
 	fill(&rec, j, i, status, a);
 	write_record(j, &j->msg->rcpts[i], status, a, &rec);
+	count(j, i, status, a);
 }
 
 void
@@ -280,6 +316,7 @@ delivlog_host(const char *domain, const char *relay, const struct plan_target *t
 	buf_addf(&b, "%s: host %s not used: %s (%s) level=%s reason=%s", domain, relay, why->text,
 	    why->dsn, plan_level_name(t->requirement.level), why_token(why->reason));
 	log_event(LOG_LVL_INFO, "smtp", "host", buf_str(&b), kv, LENGTH(kv));
+	meter_count(METER_HOSTS, why->reason, 0);
 	buf_fini(&b);
 }
 
@@ -299,6 +336,8 @@ delivlog_accepted(const struct store_message *m, const char *protocol, const cha
 	buf_addf(&b, "%s: client=%s, proto=%s, tls=%s", qid, m->client != NULL ? m->client : "local",
 	    protocol, tls != NULL ? tls : "none");
 	log_event(LOG_LVL_INFO, "smtpd", "accept", buf_str(&b), kv, LENGTH(kv));
+	meter_count(METER_ACCEPTED, 0, 0);
+	meter_count_add(METER_ACCEPTED_RCPTS, 0, 0, m->nrcpts);
 	buf_fini(&b);
 }
 
@@ -354,6 +393,7 @@ delivlog_possible_duplicate(uint64_t id, const struct store_rcpt *r, const char 
 	buf_addf(&b, "%s: to=<%s>, relay=%s: possible duplicate: relayd ended before the server's "
 	    "answer to the message was known", qid, r->address, relay);
 	log_event(LOG_LVL_WARNING, "smtp", "possible-duplicate", buf_str(&b), kv, LENGTH(kv));
+	meter_count(METER_DUPLICATES, 0, 0);
 	buf_fini(&b);
 }
 
@@ -366,4 +406,5 @@ delivlog_removed(uint64_t id)
 	mail_queue_id_print(qid, id);
 	str_fmt(text, sizeof text, "%s: removed", qid);
 	log_event(LOG_LVL_INFO, "qmgr", "removed", text, kv, LENGTH(kv));
+	meter_count(METER_REMOVED, 0, 0);
 }

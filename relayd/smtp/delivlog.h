@@ -11,7 +11,7 @@
 
 /* status= of a record. */
 enum delivlog_status { DELIVLOG_SENT, DELIVLOG_DEFERRED, DELIVLOG_BOUNCED, DELIVLOG_EXPIRED,
-	DELIVLOG_HELD, DELIVLOG_RELEASED, DELIVLOG_DELETED, DELIVLOG_REDIRECTED };
+	DELIVLOG_HELD, DELIVLOG_RELEASED, DELIVLOG_DELETED, DELIVLOG_REDIRECTED, DELIVLOG__COUNT };
 
 /* What there is to say about an attempt beside the job. */
 struct delivlog_attempt {

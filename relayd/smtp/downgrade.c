@@ -5,6 +5,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/list.h"
 #include "lib/base/log.h"
+#include "lib/meter/count.h"
 #include "lib/plan/shown.h"
 #include "relayd/smtp/ask.h"
 #include "relayd/smtp/client.h"
@@ -38,6 +39,7 @@ alarm_raise(const char *domain, const char *host, const char *had, const char *h
 	    why->dsn, had, has != NULL ? " has=" : "", has != NULL ? has : "",
 	    why_token(why->reason));
 	log_event(LOG_LVL_WARNING, "smtp", "downgrade", buf_str(&b), kv, LENGTH(kv));
+	meter_count(METER_DOWNGRADES, why->reason, 0);
 	buf_fini(&b);
 }
 

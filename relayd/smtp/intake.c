@@ -15,6 +15,7 @@
 #include "lib/mail/header.h"
 #include "lib/mail/queue_id.h"
 #include "lib/mail/safe.h"
+#include "lib/meter/count.h"
 #include "lib/queue/flow.h"
 #include "lib/queue/id.h"
 #include "lib/queue/key.h"
@@ -41,6 +42,7 @@ struct intake {
 	struct store_spool		*spool;
 	unsigned			 appending;
 	int				 waiting, committing, judged;
+	int64_t				 committed;	/* mono ms: when that began */
 	int				 tls_required_no;	/* the header says so (RFC 8689 s3) */
 	uint64_t			 octets, spilled;
 	struct mail_answer		 refusal;	/* code 0: none so far */
@@ -376,6 +378,7 @@ on_put(void *arg, const struct why *why)
 	} else {
 		mail_queue_id_print(qid, in->msg->id);
 		mail_answer_set(&a, 250, "2.0.0", "Ok: queued as %s", qid);
+		meter_count_time(METER_ACCEPT, clock_mono_ms() - in->committed);
 		delivlog_accepted(in->msg, in->proto, in->tls[0] != '\0' ? in->tls : NULL);
 		if (in->tls_required_no)
 			delivlog_tls_required_no(in->msg, need_of(in) == QUEUE_TLS_OPTIONAL);
@@ -471,6 +474,7 @@ intake_commit(struct intake *in, const char *proto, const char *tls)
 	struct mail_answer a;
 
 	in->committing = 1;
+	in->committed = clock_mono_ms();
 	in->proto = proto;
 	str_copy(in->tls, tls != NULL ? tls : "", sizeof in->tls);
 	if (in->in.param.bdat)

@@ -12,6 +12,7 @@
 #include "lib/base/log.h"
 #include "lib/base/num.h"
 #include "lib/base/str.h"
+#include "lib/meter/count.h"
 #include "lib/store/store.h"
 #include "relayd/smtp/generation.h"
 #include "relayd/smtp/ledger_int.h"
@@ -249,6 +250,7 @@ ledger_used(struct ledger *l, const char *id, const char *relay, int needed)
 {
 	struct ledger_entry *e = unreserve(l, id);
 
+	meter_count(METER_EXCEPTION_USED, e->allow, needed != 0);
 	if (e->leased > 0) {
 		ledger_lease_used(e, needed);
 		return;
@@ -336,6 +338,17 @@ forget_conf(void *value, void *arg)
 	e->over_until = 0;
 }
 
+static void
+entry_found(struct ledger_entry *e, const struct conf_exception *conf)
+{
+	_Static_assert(CONF_ALLOW_PLAINTEXT == (int)METER_PLAINTEXT &&
+	    CONF_ALLOW_ENCRYPT == (int)METER_ENCRYPT &&
+	    CONF_ALLOW_WEAK_TLS == (int)METER_WEAK_TLS, "allow= is the label");
+
+	e->conf = conf;
+	e->allow = conf->allow;
+}
+
 void
 ledger_reload(struct ledger *l, struct generation *g)
 {
@@ -344,7 +357,7 @@ ledger_reload(struct ledger *l, struct generation *g)
 	l->generation = generation_ref(g);
 	map_each(l->entries, forget_conf, NULL);
 	for (size_t i = 0; i < g->conf->exceptions.n; i++)
-		entry_get(l, g->conf->exceptions.v[i].id)->conf = &g->conf->exceptions.v[i];
+		entry_found(entry_get(l, g->conf->exceptions.v[i].id), &g->conf->exceptions.v[i]);
 	generation_unref(&old);
 	ledger_watch_again(l);
 	ledger_lease_reload(l);

@@ -16,6 +16,7 @@ struct ledger_entry {
 	struct ledger			*owner;
 	char				 id[64];
 	const struct conf_exception	*conf;		/* of the generation in force, else NULL */
+	enum conf_allow			 allow;		/* as the last configuration with it says */
 	struct ledger_counts		 counts;
 	uint64_t			 reserved;
 	int				 unknown;	/* the stored counts cannot be read */

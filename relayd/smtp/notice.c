@@ -15,6 +15,7 @@
 #include "lib/mail/address.h"
 #include "lib/mail/domain.h"
 #include "lib/mail/queue_id.h"
+#include "lib/meter/count.h"
 #include "lib/queue/delay.h"
 #include "lib/queue/id.h"
 #include "relayd/smtp/notice_cap.h"
@@ -164,6 +165,7 @@ add_target(struct notice *n, const char *address, struct notice_cap *cap)
 	}
 	if (!notice_cap_take(cap, address, (unsigned)n->conf->notices.per_sender, clock_queue_ms(),
 	    &suppressed)) {
+		meter_count(METER_SUPPRESSED, 0, 0);
 		if (suppressed == 1)
 			log_suppressed(n, address);
 		return;
@@ -341,13 +343,19 @@ notice_make(struct notice *n)
 		make_one(n, to, 0, n->n);
 }
 
+static enum meter_kind
+kind_of(const struct notice *n)
+{
+	if (has_failure(n))
+		return METER_NON_DELIVERY;
+	return n->rcpts[0].action == MAIL_DSN_DELAYED || n->rcpts[0].action == MAIL_DSN_HELD ?
+	    METER_DELAYED : METER_RELAYED;
+}
+
 static const char *
 kind(const struct notice *n)
 {
-	if (has_failure(n))
-		return "non-delivery";
-	return n->rcpts[0].action == MAIL_DSN_DELAYED || n->rcpts[0].action == MAIL_DSN_HELD ?
-	    "delay" : "relay";
+	return meter_label_word(METER_KIND, kind_of(n));
 }
 
 static void
@@ -366,6 +374,7 @@ log_orphan(const struct notice *n)
 	buf_addf(&b, "%s: warning: mail without a sender, such as a notice, cannot be delivered to "
 	    "<%s>%s: %s", qid, n->orphan, n->norphans > 1 ? " and others" : "", done);
 	log_event(LOG_LVL_WARNING, "bounce", "double-bounce", buf_str(&b), kv, LENGTH(kv));
+	meter_count(METER_DOUBLE_BOUNCES, 0, 0);
 	buf_fini(&b);
 }
 
@@ -385,6 +394,7 @@ log_made(const struct notice *n)
 		mail_queue_id_print(own, n->made[i].id);
 		str_fmt(text, sizeof text, "%s: %s %s notification: %s", qid, to, kind(n), own);
 		log_event(LOG_LVL_INFO, "bounce", "notice", text, kv, LENGTH(kv));
+		meter_count(METER_NOTICES, kind_of(n), 0);
 	}
 }
 

@@ -20,6 +20,7 @@ struct ask;
 struct dest;
 struct event_base;
 struct held;
+struct oldest;
 struct job;
 struct limit;
 struct limits;
@@ -44,6 +45,7 @@ struct sched {
 	struct generation	*generation;	/* the current one; a reference */
 	struct tally		*tally;		/* borrowed; NULL: monitor mode is not counted */
 	struct held		*held;		/* borrowed; NULL: nobody looks at held mail */
+	struct oldest		*oldest;	/* borrowed; may be NULL */
 	struct pauses		*pauses;	/* destinations that an administrator stopped */
 	struct map		*dests;
 	struct heap		 timers;	/* of destinations, mono ms */

@@ -12,6 +12,7 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/io/listener.h"
+#include "lib/meter/count.h"
 #include "lib/proc/fd.h"
 #include "relayd/smtp/server_int.h"
 
@@ -74,6 +75,29 @@ server_close(struct server *s, int code, const char *dsn, const char *fmt, ...)
 	over(s);
 }
 
+/* Our replies say it in a status code; what has no row is about the command. */
+static enum why_reason
+reason_of(const char *dsn)
+{
+	static const struct {
+		const char	*dsn;
+		enum why_reason	 reason;
+	} rows[] = {
+		{ "4.3.0", WHY_LOCAL_STORAGE }, { "4.3.1", WHY_LOCAL_SPACE },
+		{ "4.3.2", WHY_LOCAL_SHUTDOWN }, { "4.5.3", WHY_LIMIT }, { "4.7.0", WHY_LIMIT },
+		{ "5.1.1", WHY_BAD_ADDRESS }, { "5.1.3", WHY_BAD_ADDRESS },
+		{ "5.1.7", WHY_BAD_ADDRESS }, { "5.3.4", WHY_MESSAGE_TOO_BIG },
+		{ "5.4.6", WHY_LOOP }, { "5.6.0", WHY_BAD_CONTENT },
+		{ "5.6.7", WHY_BAD_ADDRESS }, { "5.7.0", WHY_LEVEL_NOT_MET },
+		{ "5.7.1", WHY_CLIENT_NOT_PERMITTED }, { "5.7.10", WHY_REQUIRETLS_NO_TLS },
+	};
+
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		if (strcmp(rows[i].dsn, dsn) == 0)
+			return rows[i].reason;
+	return WHY_PROTOCOL_ERROR;
+}
+
 void
 server_reject(struct server *s, const char *verb, const struct mail_answer *a, const char *rcpt)
 {
@@ -89,6 +113,7 @@ server_reject(struct server *s, const char *verb, const struct mail_answer *a, c
 	    verb, s->text, a->code, a->dsn, a->text, rcpt != NULL ? rcpt : "", server_protocol(s),
 	    s->helo);
 	log_event(LOG_LVL_INFO, "smtpd", "reject", text, kv, LENGTH(kv));
+	meter_count(METER_REJECTED, meter_label_of(METER_STAGE, verb), reason_of(a->dsn));
 	if (a->code >= 500)
 		s->errors++;
 	server_answer(s, a);
@@ -238,6 +263,7 @@ turn_away(int fd, const char *text, const struct mail_answer *a)
 	buf_init(&b);
 	mail_answer_print(&b, a);
 	log_info("%s: turned away: %d %s", text, a->code, a->text);
+	meter_count(METER_TURNED_AWAY, 0, 0);
 	/* A fresh socket takes a line without blocking, or the client does without. */
 	(void)!send(fd, buf_data(&b), buf_len(&b), MSG_NOSIGNAL | MSG_DONTWAIT);
 	buf_fini(&b);

@@ -30,9 +30,11 @@
 #include "relayd/smtp/held.h"
 #include "relayd/smtp/ledger.h"
 #include "relayd/smtp/notice_cap.h"
+#include "relayd/smtp/oldest.h"
 #include "relayd/smtp/outcome.h"
 #include "relayd/smtp/pause_share.h"
 #include "relayd/smtp/sched.h"
+#include "relayd/smtp/scrape.h"
 #include "relayd/smtp/server.h"
 #include "relayd/smtp/siblings.h"
 #include "relayd/smtp/tally.h"
@@ -64,6 +66,7 @@ struct smtp {
 	struct adopt		*adopt;		/* of worker 0 only */
 	struct tally		*tally;
 	struct held		*held;
+	struct oldest		*oldest;
 	struct sched		*sched;
 	struct admission	*admission;
 	struct server_house	 house;
@@ -72,7 +75,8 @@ struct smtp {
 	struct ctlserve		*ctl;
 	struct door		*doors;
 	size_t			 ndoors;
-	int			 control_fd, peer_fd, started, stopping;
+	struct scrape		*scrape;
+	int			 control_fd, scrape_fd, peer_fd, started, stopping;
 	struct event		*ev_drain;
 	int64_t			 drain_until;
 };
@@ -162,6 +166,14 @@ on_control(void *arg, int fd)
 }
 
 static void
+on_scrape(void *arg, int fd)
+{
+	struct smtp *s = arg;
+
+	s->scrape_fd = fd;
+}
+
+static void
 on_worker(void *arg, unsigned index, unsigned count, int fd)
 {
 	struct smtp *s = arg;
@@ -233,10 +245,11 @@ open_doors(struct smtp *s)
 		if (s->count > 1)
 			io_listener_share(s->doors[i].listener, yields);
 	}
-	if (s->control_fd == -1)
+	if (s->control_fd == -1 && s->scrape_fd == -1)
 		return;
 	s->ctl = ctlserve_new(s->base, s->control_fd, s->store, s->sched);
 	ctlserve_watch(s->ctl, s->admission);
+	scrape_ready(s->scrape, s->ctl);
 }
 
 /* Mail is taken once the queue is known. */
@@ -248,6 +261,7 @@ on_recovered(void *arg, const struct why *why)
 	if (why_is_set(why))
 		fatal(EX_IOERR, "the queue cannot be read: %s", why->text);
 	s->sched->held = s->held = held_new(s->base, s->sched);
+	s->sched->oldest = s->oldest = oldest_new(s->base, s->store);
 	open_doors(s);
 	s->front = front_new(s->base, s->siblings, s->store, s->sched, s->ctl, s->admission);
 	role_ready(s->role);
@@ -350,6 +364,8 @@ on_start(void *arg)
 
 	if (s->count > 1 && s->commons == NULL)
 		fatal(EX_OSERR, "there is nothing to share with the other workers");
+	if (s->scrape_fd != -1)
+		s->scrape = scrape_new(s->base, s->scrape_fd);
 	s->store = open_store(s);
 	queue_id_floor(s->store->newest);
 	s->ask = ask_new(s->base, s->generation->conf->dns.timeout + ASK_SLACK_MS);
@@ -435,6 +451,7 @@ on_end(void *arg)
 {
 	struct smtp *s = arg;
 
+	scrape_free(&s->scrape);
 	front_free(&s->front);
 	ctlserve_free(&s->ctl);
 	if (s->started) {
@@ -445,6 +462,7 @@ on_end(void *arg)
 		s->store->ops->close(&s->store);
 		adopt_free(&s->adopt);
 		held_free(&s->held);
+		oldest_free(&s->oldest);
 		sched_free(&s->sched);
 		ledger_free(&s->ledger);
 		tally_free(&s->tally);
@@ -480,6 +498,7 @@ directory(const struct conf *conf, unsigned index, char *to, size_t cap)
 static const struct role_events events = {
 	.worker = on_worker, .commons = on_commons, .config = on_config,
 	.listener = on_listener, .control = on_control,
+	.scrape = on_scrape,
 	.peer = on_peer, .sibling = on_sibling,
 	.start = on_start, .stop = on_stop, .turn = on_turn, .end = on_end, .user = user,
 	.directory = directory,
@@ -488,7 +507,7 @@ static const struct role_events events = {
 int
 smtp_main(void)
 {
-	struct smtp s = { .control_fd = -1, .peer_fd = -1, .count = 1 };
+	struct smtp s = { .control_fd = -1, .scrape_fd = -1, .peer_fd = -1, .count = 1 };
 
 	return role_main("smtp", &events, &s, &s.role, &s.base);
 }

@@ -172,6 +172,7 @@ static const struct {
 	{ "", "" },
 	{ "drain = \"5s\";", "" },
 	{ "user = \"x\";", "user" },
+	{ "metrics = { listen = \"127.0.0.1:1\"; };", "metrics.listen" },
 	{ "queue = { directory = \"/q\"; max_age = \"1d\"; }; control = { socket = \"/s\"; };",
 	    "queue.directory, control.socket" },
 	{ "listen = ( { address = \"127.0.0.1:26\"; } );", "listen.address" },

@@ -4,6 +4,7 @@
  * anything, or nothing: the other end drops it, or says whose part is missing.
  */
 #include "lib/ipc/sibling.h"
+#include "lib/meter/line.h"
 #include "relayd/smtp/ctl_call.h"
 #include "relayd/smtp/ctl_replan.h"
 #include "tests/unit/siblings_kit.h"
@@ -75,6 +76,10 @@ static const struct {
 	{ IPC_CTL_LAST, 0, "{\"end\":true,\"count\":\"x\",\"next\":7}\n", NULL },
 	{ IPC_CTL_LAST, 0, "{\"id\":7}\n{\"end\":true}\n", NULL },
 	{ IPC_CTL_LAST, 0, "{\"id\":[{}],\"x\":[[[[]]]]}\n{\"end\":true}\n", NULL },
+	{ IPC_CTL_LAST, 0, "{\"workers\":-9223372036854775808,\"sessions\":1e99,\"space\":[],"
+	    "\"recipients\":-5,\"draining\":{},\"metric\":\"x 1\\ny\"}\n{\"end\":true}\n", NULL },
+	{ IPC_CTL_LAST, 0, "{\"workers\":9223372036854775807,\"sessions\":9223372036854775807}\n"
+	    "{\"workers\":1}\n{\"end\":true}\n", NULL },
 	{ IPC_CTL_LAST, 0, "{\"error\":\"no\\u001b\",\"kind\":\"odd\"}\n", "worker 1: no" },
 	{ IPC_CTL_LAST, 0, "{\"error\":7}\n", NULL },
 	{ IPC_CTL_LAST, 0, "", "without an end" },
@@ -95,7 +100,29 @@ static const struct {
 	{ 0, 0, "", "is down" },
 };
 
-static const char *const asked[] = { "queue.list", "dest.list", "queue.hold", "status" };
+static const char *const asked[] = {
+	"queue.list", "dest.list", "queue.hold", "status", "metrics",
+};
+
+/* Whatever one of them says: there are so many, and all of it is text for Prometheus. */
+static void
+check_metrics(void)
+{
+	struct buf b;
+	int all = 0, n;
+
+	buf_init(&b);
+	for (size_t i = 0; i < answer.n; i++)
+		ck_assert_int_eq(meter_line_text(&b, answer.lines[i]), 0);
+	ck_assert_ptr_null(strstr(buf_str(&b), "x 1"));
+	for (const char *p = buf_str(&b); (p = strstr(p, "relayd_workers{")) != NULL; p++) {
+		ck_assert_int_eq(sscanf(strchr(p, ' '), "%d\n", &n), 1);
+		ck_assert_int_ge(n, 0);
+		all += n;
+	}
+	ck_assert_int_eq(all, answer.n > 0 ? WORKERS : 0);
+	buf_fini(&b);
+}
 
 static void
 rave(const char *verb, size_t i)
@@ -118,9 +145,11 @@ rave(const char *verb, size_t i)
 	error = json_string_value(json_object_get(answer.last, "error"));
 	if (ravings[i].error == NULL)
 		ck_assert_msg(json_object_get(answer.last, "end") != NULL || error != NULL, "%zu", i);
-	else if (strcmp(verb, "status") != 0)
+	else if (strcmp(verb, "status") != 0 && strcmp(verb, "metrics") != 0)
 		ck_assert_msg(error != NULL && strstr(error, ravings[i].error) != NULL, "%s: %zu: %s",
 		    verb, i, error);
+	if (strcmp(verb, "metrics") == 0)
+		check_metrics();
 	close(mad);
 	ck_assert_int_gt(ask_verb("explain", "\"table\":true"), 0);
 }
