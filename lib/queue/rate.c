@@ -14,6 +14,16 @@ interval(const struct queue_rate *r)
 	return (r->per > FAR_US / 1000 ? FAR_US : r->per * 1000) / r->n;
 }
 
+/* A token is taken when there is one: what is farther off than that allows was taken by another
+ * rate, which counts no more. Then one is there at once. */
+static int64_t
+full_at(const struct queue_bucket *b, int64_t every, int64_t now)
+{
+	int64_t most = now * 1000 + (every > BURST_US ? every : BURST_US);
+
+	return b->full_at > most + 1000 ? most - every : b->full_at;
+}
+
 int64_t
 queue_bucket_ready(const struct queue_bucket *b, const struct queue_rate *r, int64_t now)
 {
@@ -21,13 +31,14 @@ queue_bucket_ready(const struct queue_bucket *b, const struct queue_rate *r, int
 
 	if (every == 0)
 		return now;
-	at = b->full_at - (room > 0 ? room : 0);
+	at = full_at(b, every, now) - (room > 0 ? room : 0);
 	return at <= now * 1000 ? now : (at + 999) / 1000;
 }
 
 void
 queue_bucket_take(struct queue_bucket *b, const struct queue_rate *r, int64_t now)
 {
+	b->full_at = full_at(b, interval(r), now);
 	if (b->full_at < now * 1000)
 		b->full_at = now * 1000;
 	b->full_at += interval(r);

@@ -78,6 +78,20 @@ START_TEST(says_when)
 }
 END_TEST
 
+/* A reload: what the old rate took does not hold back the new one. */
+START_TEST(another_rate_counts_anew)
+{
+	struct queue_rate slow = { 1, 3600000 }, fast = { 100, 1000 };
+	struct queue_bucket b = { 0 };
+
+	queue_bucket_take(&b, &slow, START);
+	ck_assert_int_eq(queue_bucket_ready(&b, &fast, START + 10), START + 10);
+	queue_bucket_take(&b, &fast, START + 10);
+	ck_assert_int_eq(queue_bucket_ready(&b, &fast, START + 10), START + 20);
+	ck_assert_int_gt(queue_bucket_ready(&b, &slow, START + 20), START + 900);
+}
+END_TEST
+
 START_TEST(unused_is_given_back)
 {
 	struct queue_rate r = { 1, 60000 };
@@ -110,6 +124,7 @@ main(void)
 	tcase_add_loop_test(c, rate_holds, 0, sizeof rates / sizeof rates[0]);
 	tcase_add_test(c, none_is_no_limit);
 	tcase_add_test(c, says_when);
+	tcase_add_test(c, another_rate_counts_anew);
 	tcase_add_test(c, unused_is_given_back);
 	tcase_add_test(c, wild_values_stay_in_range);
 	suite_add_tcase(s, c);
