@@ -104,6 +104,8 @@ void	dest_turn_limits(struct dest *);	/* as configured and planned now */
 int	dest_turn_lane(struct dest *);		/* 1: one more may be opened; 0: it waits for that */
 int	dest_turn_spare(struct dest *);		/* the same, but waits for nothing */
 int	dest_turn_token(struct dest *);		/* the same for the next message */
+/* 1: what a connection counts against is what one would now, and not more than there may be. */
+int	dest_turn_covers(const struct dest *, const struct limit_hold *);
 void	dest_turn_drop_unwanted(struct dest *);
 void	dest_turn_paced(struct dest *);		/* a message is given to a lane */
 /* The next lane is opened so many messages before the open ones are used up. 0: mail does not

@@ -203,12 +203,13 @@ lane_free(struct dest *d, struct lane *l)
 	free(l);
 }
 
-/* A lane that may not go on: its connection is used up, or a newer plan asks for another. */
+/* A lane that may not go on: its connection is used up, a newer plan asks for another, or a
+ * reload left no room for it. */
 static int
 worn_out(const struct dest *d, const struct lane *l)
 {
 	return l->spent || l->carried >= d->messages || d->route == NULL ||
-	    !deliver_fits(l->deliver, &d->route->plan);
+	    !deliver_fits(l->deliver, &d->route->plan) || !dest_turn_covers(d, &l->hold);
 }
 
 /* Somebody waits for its place, and it has nothing to carry or has carried for a while. */
@@ -540,7 +541,7 @@ dest_lane_recheck(struct dest *d)
 	struct lane *l;
 
 	TAILQ_FOREACH(l, &d->lanes, link)
-		if (l->state == LANE_IDLE && !deliver_fits(l->deliver, &d->route->plan))
+		if (l->state == LANE_IDLE && worn_out(d, l))
 			lane_end(l);
 }
 

@@ -77,6 +77,22 @@ way_of(const struct dest *d)
 	return w;
 }
 
+int
+dest_turn_covers(const struct dest *d, const struct limit_hold *h)
+{
+	const struct limit_way w = way_of(d);
+
+	for (unsigned i = 0; i < h->has.n; i++) {
+		const struct limit *l = h->has.v[i];
+
+		if (i >= w.n || l != w.v[i])
+			return 0;
+		if (limit_used(l) > limit_max(l) && (l != d->domain || d->nlanes > 1))
+			return 0;
+	}
+	return h->has.n == w.n;
+}
+
 /* ---- for whom: the client with the fewest connections of those whose mail waits ---- */
 
 struct poorest {
