@@ -259,11 +259,11 @@ behind(const char *s, size_t n, const char *what)
 	return found == NULL ? 0 : (size_t)(found - s) + strlen(what);
 }
 
-/* The boundary that the header names. 0, or -1. */
+/* The boundary that the header names, at the start of a line, where no value can be. 0, or -1. */
 static int
 read_boundary(const char *s, size_t n, char to[BOUNDARY_CAP])
 {
-	size_t at = behind(s, n, "boundary=\"");
+	size_t at = behind(s, n, "\r\n\tboundary=\"");
 	const char *end = at > 0 ? memchr(s + at, '"', n - at) : NULL;
 
 	if (end == NULL || (size_t)(end - s) - at >= BOUNDARY_CAP)
@@ -282,7 +282,7 @@ mail_dsn_to_ascii(struct buf *out, const char *s, size_t n)
 	struct mail_header header;
 	int global;
 
-	if (cte == 0 || behind(s, head, "report-type=global-") > 0 ||
+	if (cte == 0 || behind(s, head, "; report-type=global-delivery-status;\r\n") > 0 ||
 	    read_boundary(s, head, boundary) == -1)
 		return -1;
 	str_fmt(delimiter, sizeof delimiter, "\r\n--%s\r\n", boundary);

@@ -60,11 +60,11 @@ check_octets(const struct buf *out, const struct mail_dsn_made *made)
 static const char *
 delimiter(struct buf *out, int k)
 {
-	const char *s = buf_str(out), *boundary = strstr(s, "boundary=\""), *end;
+	const char *s = buf_str(out), *boundary = strstr(s, "\r\n\tboundary=\""), *end;
 	char text[96] = "\r\n--";
 
 	MUST(boundary != NULL);
-	boundary += strlen("boundary=\"");
+	boundary += strlen("\r\n\tboundary=\"");
 	end = strchr(boundary, '"');
 	MUST(end != NULL && end - boundary < 80);
 	memcpy(text + 4, boundary, (size_t)(end - boundary));
@@ -86,6 +86,26 @@ check_parts(struct buf *out, size_t groups)
 		blank++;
 	MUST(blank == 2 + groups);
 	MUST(strstr(buf_str(out), "\nX-Evil") == NULL);
+}
+
+/* For a server without 8BITMIME: what was made with 8 bits, and anything at all. */
+static void
+check_ascii(const struct buf *whole, const struct mail_dsn_made *made, const uint8_t *data,
+    size_t n)
+{
+	struct buf plain;
+
+	buf_init(&plain);
+	if (mail_dsn_to_ascii(&plain, (const char *)data, n) == -1)
+		MUST(buf_len(&plain) == 0);
+	buf_clear(&plain);
+	MUST((mail_dsn_to_ascii(&plain, buf_data(whole), buf_len(whole)) == 0) ==
+	    (made->eightbit && !made->utf8));
+	if (buf_len(&plain) > 0) {
+		check_octets(&plain, &(struct mail_dsn_made){ 0 });
+		MUST(delimiter(&plain, 3) != NULL && delimiter(&plain, 4) == NULL);
+	}
+	buf_fini(&plain);
 }
 
 int
@@ -125,6 +145,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	mail_dsn_compose(&out, &d, &made);
 	check_octets(&out, &made);
 	MUST(delimiter(&out, 3) != NULL && delimiter(&out, 4) == NULL);
+	check_ascii(&out, &made, data, n);
 	buf_fini(&out);
 	for (size_t i = 0; i < src.n; i++)
 		free(src.strings[i]);

@@ -69,7 +69,7 @@ check_made(void)
 		if (!made.eightbit)
 			EXPECT((unsigned char)s[i] < 0x80, "octets");
 	}
-	boundary = strstr(s, "boundary=\"") + 10;
+	boundary = strstr(s, "\r\n\tboundary=\"") + 13;
 	len = strcspn(boundary, "\"");
 	snprintf(delimiter, sizeof delimiter, "\r\n--%.*s", (int)len, boundary);
 	for (const char *p = s; (p = strstr(p, delimiter)) != NULL; p += len)
@@ -251,6 +251,7 @@ START_TEST(to_ascii)
 	dsn.original_len = sizeof eight - 1;
 	ck_assert_int_eq(mail_dsn_to_ascii(&plain, compose(), strlen(compose())), -1);
 	dsn.ret = MAIL_RET_FULL;
+	dsn.sender = "\"boundary=\"@corp.example";	/* in front of the one that counts */
 	for (dsn.smtputf8 = 0; dsn.smtputf8 < 2; dsn.smtputf8++) {
 		const char *whole = compose();
 		size_t n = strlen(whole);
