@@ -16,6 +16,7 @@
 #include "lib/base/list.h"
 #include "lib/base/log.h"
 #include "lib/conf/conf.h"
+#include "lib/proc/fd.h"
 #include "lib/tls/init.h"
 #include "relayd/parent/parent.h"
 #include "relayd/policy/policy.h"
@@ -115,6 +116,9 @@ main(int argc, char **argv)
 	struct conf_errors errors;
 	struct conf *conf = NULL;
 
+	/* What is opened next must not become what somebody writes errors to. */
+	if (proc_fd_stdio() == -1)
+		fatal(EX_OSERR, "/dev/null cannot be opened");
 	bind_libraries();
 	while ((c = getopt(argc, argv, "Ff:nR:vV")) != -1) {
 		switch (c) {

@@ -142,11 +142,3 @@ proc_priv_seal(void)
 		return -1;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
-
-int
-proc_priv_no_fork(void)
-{
-	struct rlimit none = { 0, 0 };
-
-	return setrlimit(RLIMIT_NPROC, &none);
-}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * priv: a role gives up, for good, what it does not need (HARDENING H1).
- * Order in a role: proc_priv_find, proc_priv_drop, proc_priv_seal, and
- * proc_priv_no_fork once its threads run. Whoever gets -1 must not go on.
+ * Order in a role: proc_priv_find, proc_priv_drop, proc_priv_seal. Whoever gets
+ * -1 must not go on.
  */
 #ifndef PROC_PRIV_H
 #define PROC_PRIV_H
@@ -32,8 +32,5 @@ int	proc_priv_drop(const struct proc_user *, const char *root, const char **step
  * core files, umask 077. 0, or -1 with errno. Call it after the last exec.
  */
 int	proc_priv_seal(void);
-
-/* No further process or thread. Root is not bound by it. 0, or -1 with errno. */
-int	proc_priv_no_fork(void);
 
 #endif

@@ -264,7 +264,7 @@ compose(struct notice *n, size_t from, size_t count, size_t original, size_t to,
 	char qid[MAIL_QUEUE_ID_LEN + 1], own[MAIL_QUEUE_ID_LEN + 1], from_mta[80];
 	const struct mail_dsn dsn = {
 		.host = n->conf->hostname, .queue_id = qid, .own_id = own,
-		.sender = n->to[to].address, .envid = m->envid, 
+		.sender = n->to[to].address, .envid = m->envid,
 		.received_from = received_from(m, from_mta, sizeof from_mta),
 		.arrival = clock_queue_to_wall(m->created), .now = clock_wall_ms(), .smtputf8 = m->utf8,
 		/* The postmaster is told what happened, not what was written. */
