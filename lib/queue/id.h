@@ -4,8 +4,8 @@
  * that start at random in every millisecond and count on, then 6 bits for the
  * worker that gave it. Sorting by id is sorting by time of arrival. An id is
  * not given twice: workers differ in their own bits; if the clock jumps back,
- * ids count on from the last one, and after a restart random bits keep them
- * apart; one that is still in the queue is refused by the store.
+ * ids count on from the last one, after a start from the highest one in the
+ * queue; one that is still in the queue is refused by the store.
  */
 #ifndef QUEUE_ID_H
 #define QUEUE_ID_H
