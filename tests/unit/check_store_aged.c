@@ -2,21 +2,11 @@
 /* Looking through what waits: nothing is left out, whoever sent it, and held mail is counted. */
 #include "tests/unit/store_kit.h"
 
-#define IMPLEMENTATIONS	2	/* 0 = SQLite, 1 = memory */
 #define ALL		60
 
 static struct store_mark behind;
 static int more;
 static uint64_t held_all, held_older;
-
-static void
-open_nth(int i)
-{
-	if (i == 0)
-		kit_open();
-	else
-		kit_store = store_memory_open(kit_base);
-}
 
 static void
 on_aged(void *arg, const struct why *why, struct store_message **m, size_t n,
@@ -89,7 +79,7 @@ START_TEST(all_of_a_destination)
 {
 	unsigned seen[ALL + 1];
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	for (uint64_t id = 1; id <= ALL; id++)
 		put(id, id % 3 == 0 ? "a@y.example" : "a@x.example b@y.example",
 		    id % 7 << 40 | id % 5 << 24, 5000 - (int64_t)id % 4, STORE_DUE);
@@ -109,7 +99,7 @@ START_TEST(all_that_is_held)
 {
 	unsigned seen[ALL + 1];
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	for (uint64_t id = 1; id <= ALL; id++)
 		put(id, "a@x.example b@x.example", id << 24, (int64_t)id % 6,
 		    id % 2 == 0 ? STORE_HELD : STORE_DUE);
@@ -134,7 +124,7 @@ START_TEST(held_follows_the_settlement)
 {
 	int64_t id;
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	count_held(100);
 	ck_assert_uint_eq(held_all, 0);
 	put(1, "a@x.example", 0, 1000, STORE_DUE);
@@ -162,9 +152,9 @@ main(void)
 
 	tcase_add_checked_fixture(c, kit_dir_new, kit_dir_remove);
 	tcase_set_timeout(c, 60);
-	tcase_add_loop_test(c, all_of_a_destination, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, all_that_is_held, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, held_follows_the_settlement, 0, IMPLEMENTATIONS);
+	tcase_add_loop_test(c, all_of_a_destination, 0, KIT_STORES);
+	tcase_add_loop_test(c, all_that_is_held, 0, KIT_STORES);
+	tcase_add_loop_test(c, held_follows_the_settlement, 0, KIT_STORES);
 	suite_add_tcase(s, c);
 	return kit_run(s);
 }

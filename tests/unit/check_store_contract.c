@@ -2,22 +2,11 @@
 /* What store.h promises, asked of every implementation: the SQLite store and the double. */
 #include "tests/unit/store_kit.h"
 
-#define IMPLEMENTATIONS	2	/* 0 = SQLite, 1 = memory */
-
-static void
-open_nth(int i)
-{
-	if (i == 0)
-		kit_open();
-	else
-		kit_store = store_memory_open(kit_base);
-}
-
 START_TEST(put_then_fetch_is_the_same)
 {
 	const struct store_message *m;
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	ck_assert_int_eq(kit_put(77, "a@x.example b@y.example", "Subject: t\r\n\r\nhello\r\n"), WHY_NONE);
 	ck_assert_uint_eq(kit_fetch(77), 1);
 	m = kit.messages[0];
@@ -48,7 +37,7 @@ START_TEST(put_sets_ids_and_refuses_a_used_id)
 {
 	struct store_message *m = kit_message(5, "a@x.example b@x.example", "one");
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	ck_assert_int_eq(kit_put_message(m), WHY_NONE);
 	ck_assert_int_gt(m->rcpts[0].id, 0);
 	ck_assert_int_gt(m->rcpts[1].id, m->rcpts[0].id);
@@ -67,7 +56,7 @@ START_TEST(settle_each_fate)
 {
 	int64_t first, second;
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	ck_assert_int_eq(kit_put(9, "a@x.example b@x.example", "body"), WHY_NONE);
 	first = kit_rcpt_id(9, 0);
 	second = kit_rcpt_id(9, 1);
@@ -104,7 +93,7 @@ START_TEST(settle_keeps_to_its_message)
 {
 	int64_t other;
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	ck_assert_int_eq(kit_put(1, "a@x.example", "one"), WHY_NONE);
 	ck_assert_int_eq(kit_put(2, "b@x.example", "two"), WHY_NONE);
 	other = kit_rcpt_id(2, 0);
@@ -121,7 +110,7 @@ START_TEST(settle_with_notices_is_one_step)
 	struct store_settlement se = { .message = 20, .rcpts = &f, .nrcpts = 1,
 	    .notices = &notice, .nnotices = 1 };
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	ck_assert_int_eq(kit_put(20, "a@x.example", "body"), WHY_NONE);
 	f.id = kit_rcpt_id(20, 0);
 	kit_reset();
@@ -146,7 +135,7 @@ START_TEST(load_is_a_window)
 {
 	int64_t skip[3], oldest;
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	for (uint64_t id = 1; id <= 10; id++) {
 		struct store_message *m = kit_message(id, "a@x.example b@other.example", "body");
 
@@ -179,7 +168,6 @@ START_TEST(load_is_a_window)
 }
 END_TEST
 
-#define FLOW(client, sender)	((uint64_t)(client) << 32 | (uint64_t)(sender) << 24)
 
 static void
 put_flow(uint64_t id, uint64_t flow, int64_t due)
@@ -197,23 +185,23 @@ static const struct turns {
 	size_t		 max;
 	struct { uint64_t flow; unsigned rows, wanted; } flows[5];	/* wanted: of a page */
 } turns[] = {
-	{ "clients", 8, { { FLOW(1, 1), 60, 4 }, { FLOW(0xfffffff0, 1), 30, 4 } } },
-	{ "one row beside many", 10, { { FLOW(1, 1), 200, 9 }, { FLOW(2, 1), 1, 1 } } },
-	{ "senders of one client", 12, { { FLOW(7, 1), 60, 6 }, { FLOW(7, 2), 60, 6 } } },
-	{ "clients before senders", 12, { { FLOW(7, 1), 9, 3 }, { FLOW(7, 2), 9, 3 },
-	    { FLOW(8, 3), 9, 6 } } },
-	{ "all there is", 50, { { 0, 1, 1 }, { FLOW(9, 1), 2, 2 }, { FLOW(9, 200), 3, 3 },
-	    { FLOW(0x80000000, 0), 4, 4 } } },
-	{ "local mail is a client", 6, { { 0, 9, 2 }, { FLOW(3, 1), 9, 2 }, { FLOW(4, 1), 9, 2 } } },
+	{ "clients", 8, { { KIT_FLOW(1, 1), 60, 4 }, { KIT_FLOW(0xfffffff0, 1), 30, 4 } } },
+	{ "one row beside many", 10, { { KIT_FLOW(1, 1), 200, 9 }, { KIT_FLOW(2, 1), 1, 1 } } },
+	{ "senders of one client", 12, { { KIT_FLOW(7, 1), 60, 6 }, { KIT_FLOW(7, 2), 60, 6 } } },
+	{ "clients before senders", 12, { { KIT_FLOW(7, 1), 9, 3 }, { KIT_FLOW(7, 2), 9, 3 },
+	    { KIT_FLOW(8, 3), 9, 6 } } },
+	{ "all there is", 50, { { 0, 1, 1 }, { KIT_FLOW(9, 1), 2, 2 }, { KIT_FLOW(9, 200), 3, 3 },
+	    { KIT_FLOW(0x80000000, 0), 4, 4 } } },
+	{ "local mail is a client", 6, { { 0, 9, 2 }, { KIT_FLOW(3, 1), 9, 2 }, { KIT_FLOW(4, 1), 9, 2 } } },
 };
 
 /* Due times: the flows one after the other, so that due order alone would give the first. */
 START_TEST(load_takes_turns)
 {
-	const struct turns *t = &turns[_i / IMPLEMENTATIONS];
+	const struct turns *t = &turns[_i / KIT_STORES];
 	uint64_t id = 0, all = 0;
 
-	open_nth(_i % IMPLEMENTATIONS);
+	kit_open_nth(_i % KIT_STORES);
 	for (size_t f = 0; f < LENGTH(t->flows); f++)
 		for (unsigned i = 0; i < t->flows[f].rows; i++, id++)
 			put_flow(id + 1, t->flows[f].flow, 1000 + (int64_t)id);
@@ -244,11 +232,11 @@ START_TEST(load_tells_what_comes_next)
 {
 	int64_t skip;
 
-	open_nth(_i);
-	put_flow(1, FLOW(1, 1), 100);
-	put_flow(2, FLOW(1, 1), 5000);
-	put_flow(3, FLOW(2, 1), 200);
-	put_flow(4, FLOW(2, 9), 4000);
+	kit_open_nth(_i);
+	put_flow(1, KIT_FLOW(1, 1), 100);
+	put_flow(2, KIT_FLOW(1, 1), 5000);
+	put_flow(3, KIT_FLOW(2, 1), 200);
+	put_flow(4, KIT_FLOW(2, 9), 4000);
 	ck_assert_uint_eq(kit_load("x.example", 1000, 10, NULL, 0), 2);
 	ck_assert_int_eq(kit.more, 0);
 	ck_assert_int_eq(kit.next_due, 4000);
@@ -270,9 +258,9 @@ START_TEST(nobody_is_always_last)
 {
 	unsigned seen[5] = { 0 };
 
-	open_nth(0);
+	kit_open_nth(0);
 	for (uint64_t i = 0; i < 50; i++)
-		put_flow(i + 1, FLOW(i % 5 + 1, 1), 1000);
+		put_flow(i + 1, KIT_FLOW(i % 5 + 1, 1), 1000);
 	for (int i = 0; i < 200; i++) {
 		ck_assert_uint_eq(kit_load("x.example", 2000, 1, NULL, 0), 1);
 		seen[(kit.messages[0]->flow >> 32) - 1]++;
@@ -282,122 +270,11 @@ START_TEST(nobody_is_always_last)
 }
 END_TEST
 
-START_TEST(reasons_come_back)
-{
-	struct store_settle_rcpt f = { .fate = STORE_RETRY, .due = 5, .tries = 1, .last = "said so",
-	    .reason = "timeout" };
-	struct store_settlement se = { .message = 9, .rcpts = &f, .nrcpts = 1 };
-
-	open_nth(_i);
-	ck_assert_int_eq(kit_put(9, "a@x.example", "body"), WHY_NONE);
-	f.id = kit_rcpt_id(9, 0);
-	ck_assert_ptr_null(kit.messages[0]->rcpts[0].reason);
-	kit_reset();
-	kit_store->ops->settle(kit_store, &se, kit_settled, NULL);
-	kit_wait();
-	ck_assert_uint_eq(kit_fetch(9), 1);
-	ck_assert_str_eq(kit.messages[0]->rcpts[0].reason, "timeout");
-	ck_assert_str_eq(kit.messages[0]->rcpts[0].last, "said so");
-	ck_assert_int_eq(kit_settle(9, f.id, STORE_RETRY, 6), WHY_NONE);
-	ck_assert_uint_eq(kit_load("x.example", 10, 10, NULL, 0), 1);
-	ck_assert_ptr_null(kit.messages[0]->rcpts[0].reason);
-}
-END_TEST
-
-static void
-on_woken(void *arg, const struct why *why, uint64_t recipients)
-{
-	kit.more = (int)recipients;
-	kit_done(arg, why);
-}
-
-static int
-wake(const char *dest, const char *const *reasons, size_t n, int64_t now)
-{
-	kit_reset();
-	kit_store->ops->wake(kit_store, dest, reasons, n, now, on_woken, NULL);
-	kit_wait();
-	ck_assert_int_eq(kit.why.reason, WHY_NONE);
-	return kit.more;
-}
-
-static void
-put_waiting(uint64_t id, const char *dest, uint64_t flow, const char *reason, int64_t due)
-{
-	struct store_message *m = kit_message(id, "a@x.example", "body");
-
-	free(m->rcpts[0].dest);
-	m->rcpts[0].dest = must_strdup(dest);
-	m->rcpts[0].due = due;
-	m->rcpts[0].reason = reason != NULL ? must_strdup(reason) : NULL;
-	m->flow = flow;
-	ck_assert_int_eq(kit_put_message(m), WHY_NONE);
-	store_message_free(&m);
-}
-
-static int64_t
-due_of(uint64_t id)
-{
-	(void)kit_rcpt_id(id, 0);
-	return kit.messages[0]->rcpts[0].due;
-}
-
-START_TEST(wake_finds_its_reasons)
-{
-	static const char *const tls[] = { "tls-alert", "certificate-expired" };
-
-	open_nth(_i);
-	put_waiting(1, "x.example", 5, "tls-alert", 9000);
-	put_waiting(2, "x.example", FLOW(1, 1), "timeout", 9001);
-	put_waiting(3, "x.example", FLOW(2, 1), "certificate-expired", 9002);
-	put_waiting(4, "x.example", FLOW(2, 2), NULL, 9003);
-	put_waiting(5, "x.example", FLOW(2, 2), "tls-alert", 400);	/* due by then */
-	put_waiting(6, "y.example", 0, "tls-alert", 9005);
-	put_waiting(7, "x.example", 0, "tls-alerts", 9006);
-	put_waiting(8, "x.example", 0, "tls-alert", 9007);
-	ck_assert_int_eq(kit_settle(8, kit_rcpt_id(8, 0), STORE_HOLD, 9007), WHY_NONE);
-	ck_assert_int_eq(wake("x.example", tls, 0, 500), 0);
-	ck_assert_int_eq(wake("nobody.example", tls, 2, 500), 0);
-	ck_assert_int_eq(wake("x.example", tls, 2, 500), 2);
-	ck_assert_int_eq(due_of(1), 500);
-	ck_assert_int_eq(due_of(2), 9001);
-	ck_assert_int_eq(due_of(3), 500);
-	ck_assert_int_eq(due_of(4), 9003);
-	ck_assert_int_eq(due_of(5), 400);
-	ck_assert_int_eq(due_of(6), 9005);
-	ck_assert_int_eq(due_of(7), 9006);
-	ck_assert_int_eq(due_of(8), 9007);
-	ck_assert_int_eq(kit.messages[0]->rcpts[0].state, STORE_HELD);
-	ck_assert_uint_eq(kit_load("x.example", 500, 9, NULL, 0), 3);
-	/* All destinations; what was woken before is due. */
-	ck_assert_int_eq(wake(NULL, tls, 2, 600), 1);
-	ck_assert_int_eq(due_of(6), 600);
-	ck_assert_int_eq(due_of(1), 500);
-}
-END_TEST
-
-/* More than a slice, in many shares, and others in between. */
-START_TEST(wake_goes_all_the_way)
-{
-	static const char *const why[] = { "timeout" };
-
-	open_nth(_i);
-	for (uint64_t id = 1; id <= 1300; id++)
-		put_waiting(id, id % 3 == 0 ? "y.example" : "x.example", FLOW(id % 7, id % 50),
-		    id % 2 == 0 ? "timeout" : "tls-alert", 9000 + (int64_t)id);
-	ck_assert_int_eq(wake("x.example", why, 1, 500), 434);
-	ck_assert_int_eq(wake("x.example", why, 1, 500), 0);
-	ck_assert_int_eq(wake(NULL, why, 1, 500), 216);
-	ck_assert_int_eq(due_of(1), 9001);
-	ck_assert_int_eq(due_of(1298), 500);
-}
-END_TEST
-
 START_TEST(load_keeps_the_order_of_the_envelope)
 {
 	struct store_message *m = kit_message(3, "a@x.example b@x.example c@x.example", "body");
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	m->rcpts[0].due = 30;
 	m->rcpts[1].due = 10;
 	m->rcpts[2].due = 20;
@@ -417,7 +294,7 @@ END_TEST
 
 START_TEST(list_pages_in_id_order)
 {
-	open_nth(_i);
+	kit_open_nth(_i);
 	ck_assert_uint_eq(kit_list(0, 5), 0);
 	for (uint64_t id = 30; id > 0; id -= 10)
 		ck_assert_int_eq(kit_put(id, "a@x.example b@y.example", "body"), WHY_NONE);
@@ -438,7 +315,7 @@ START_TEST(list_ends_with_many_recipients)
 {
 	struct buf to;
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	buf_init(&to);
 	for (int i = 0; i < STORE_LIST_RCPTS / 2; i++)
 		buf_addf(&to, "%sr%d@x.example", i > 0 ? " " : "", i);
@@ -457,7 +334,7 @@ START_TEST(dests_count_what_is_due)
 {
 	int x, y;
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	ck_assert_int_eq(kit_dests(), 0);
 	ck_assert_int_eq(kit_put(1, "a@x.example b@y.example", "body"), WHY_NONE);
 	ck_assert_int_eq(kit_put(2, "c@x.example", "body"), WHY_NONE);
@@ -490,7 +367,7 @@ START_TEST(large_body_goes_by_chunks)
 	char chunk[30000];
 	uint64_t at;
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	memset(chunk, 'c', sizeof chunk);
 	store_body_unref(&m->body);
 	sp = kit_store->ops->spool_new(kit_store);
@@ -538,7 +415,7 @@ START_TEST(abort_silences_what_is_under_way)
 {
 	struct store_spool *sp, *none = NULL;
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	late_calls = 0;
 	sp = kit_store->ops->spool_new(kit_store);
 	kit_store->ops->spool_append(sp, "abc", 3, on_late, NULL);
@@ -554,7 +431,7 @@ START_TEST(close_answers_what_is_owed)
 {
 	struct store_message *m = kit_message(1, "a@x.example", "body");
 
-	open_nth(_i);
+	kit_open_nth(_i);
 	kit_reset();
 	kit_store->ops->put(kit_store, m, NULL, kit_done, NULL);
 	kit_store->ops->close(&kit_store);
@@ -567,7 +444,7 @@ END_TEST
 
 START_TEST(refuses_nothing_without_a_guard)
 {
-	open_nth(_i);
+	kit_open_nth(_i);
 	ck_assert_int_eq(kit_store->ops->refuses(kit_store), WHY_NONE);
 }
 END_TEST
@@ -580,26 +457,23 @@ main(void)
 
 	tcase_add_checked_fixture(c, kit_dir_new, kit_dir_remove);
 	tcase_set_timeout(c, 60);
-	tcase_add_loop_test(c, put_then_fetch_is_the_same, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, put_sets_ids_and_refuses_a_used_id, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, settle_each_fate, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, settle_keeps_to_its_message, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, settle_with_notices_is_one_step, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, load_is_a_window, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, load_keeps_the_order_of_the_envelope, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, load_takes_turns, 0, IMPLEMENTATIONS * LENGTH(turns));
-	tcase_add_loop_test(c, load_tells_what_comes_next, 0, IMPLEMENTATIONS);
+	tcase_add_loop_test(c, put_then_fetch_is_the_same, 0, KIT_STORES);
+	tcase_add_loop_test(c, put_sets_ids_and_refuses_a_used_id, 0, KIT_STORES);
+	tcase_add_loop_test(c, settle_each_fate, 0, KIT_STORES);
+	tcase_add_loop_test(c, settle_keeps_to_its_message, 0, KIT_STORES);
+	tcase_add_loop_test(c, settle_with_notices_is_one_step, 0, KIT_STORES);
+	tcase_add_loop_test(c, load_is_a_window, 0, KIT_STORES);
+	tcase_add_loop_test(c, load_keeps_the_order_of_the_envelope, 0, KIT_STORES);
+	tcase_add_loop_test(c, load_takes_turns, 0, KIT_STORES * LENGTH(turns));
+	tcase_add_loop_test(c, load_tells_what_comes_next, 0, KIT_STORES);
 	tcase_add_test(c, nobody_is_always_last);
-	tcase_add_loop_test(c, reasons_come_back, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, wake_finds_its_reasons, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, wake_goes_all_the_way, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, list_pages_in_id_order, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, list_ends_with_many_recipients, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, dests_count_what_is_due, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, large_body_goes_by_chunks, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, abort_silences_what_is_under_way, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, close_answers_what_is_owed, 0, IMPLEMENTATIONS);
-	tcase_add_loop_test(c, refuses_nothing_without_a_guard, 0, IMPLEMENTATIONS);
+	tcase_add_loop_test(c, list_pages_in_id_order, 0, KIT_STORES);
+	tcase_add_loop_test(c, list_ends_with_many_recipients, 0, KIT_STORES);
+	tcase_add_loop_test(c, dests_count_what_is_due, 0, KIT_STORES);
+	tcase_add_loop_test(c, large_body_goes_by_chunks, 0, KIT_STORES);
+	tcase_add_loop_test(c, abort_silences_what_is_under_way, 0, KIT_STORES);
+	tcase_add_loop_test(c, close_answers_what_is_owed, 0, KIT_STORES);
+	tcase_add_loop_test(c, refuses_nothing_without_a_guard, 0, KIT_STORES);
 	suite_add_tcase(s, c);
 	return kit_run(s);
 }

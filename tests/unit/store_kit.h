@@ -277,6 +277,20 @@ kit_open(void)
 	ck_assert_msg(kit_store != NULL, "%s", why.text);
 }
 
+/* As lib/queue/flow makes them. */
+#define KIT_FLOW(client, sender)	((uint64_t)(client) << 32 | (uint64_t)(sender) << 24)
+
+/* Of the SQLite store and the double: 0, 1. */
+#define KIT_STORES	2
+static inline void
+kit_open_nth(int i)
+{
+	if (i == 0)
+		kit_open();
+	else
+		kit_store = store_memory_open(kit_base);
+}
+
 static inline void
 kit_reopen(void)
 {
