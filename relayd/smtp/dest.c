@@ -47,7 +47,7 @@ dest_failed(struct dest *d, const struct why *why)
 		dest_settle(d, j, NULL);
 	}
 	dest_window_release(d, why);
-	dest_window_sweep(d);
+	dest_sweep_run(d);
 }
 
 /* ---- the plan ---- */
@@ -157,17 +157,17 @@ wait_blocked(struct dest *d, int64_t until)
 {
 	int64_t now = clock_queue_ms(), mono = clock_mono_ms();
 
-	if (d->sweep_at <= now || (d->sweep_more && d->nout == 0))
-		dest_window_sweep(d);
-	if (!d->sweeping && d->sweep_at != DEST_NEVER && d->sweep_at - now < until - mono)
-		until = mono + (d->sweep_at - now);
+	if (d->sweep.at <= now || (d->sweep.more && d->nout == 0))
+		dest_sweep_run(d);
+	if (!d->sweep.running && d->sweep.at != DEST_NEVER && d->sweep.at - now < until - mono)
+		until = mono + (d->sweep.at - now);
 	sleep_until(d, until);
 }
 
 static int
 idle(const struct dest *d)
 {
-	return d->nready == 0 && d->nout == 0 && d->nlanes == 0 && !d->loading && !d->sweeping &&
+	return d->nready == 0 && d->nout == 0 && d->nlanes == 0 && !d->loading && !d->sweep.running &&
 	    d->asking == NULL;
 }
 
@@ -228,7 +228,7 @@ dest_settled(struct dest *d, struct job *j, size_t gone, int64_t next_due)
 	TAILQ_REMOVE(&d->out, j, link);
 	d->nout--;
 	if (!j->held)
-		dest_window_remind(d, j);
+		dest_sweep_remind(d, j);
 	dest_window_discard(d, j);
 	if (next_due != 0)
 		dest_window_on_disk(d, next_due);
@@ -254,7 +254,7 @@ dest_pause(struct dest *d)
 	d->paused = paused;
 	if (paused) {
 		dest_window_release(d, NULL);
-		d->sweep_at = 0;
+		d->sweep.at = 0;
 	}
 	sched_wake_at(d->s, d, clock_mono_ms());
 }
@@ -297,10 +297,10 @@ dest_new(struct sched *s, const char *name)
 	d->s = s;
 	d->name = must_strdup(name);
 	queue_key_parse(name, &d->key);
-	d->disk_due = d->sweep_at = DEST_NEVER;
+	d->disk_due = d->sweep.at = DEST_NEVER;
 	d->paused = pause_of(s->pauses, d->key.domain) != NULL;
 	if (d->paused)
-		d->sweep_at = 0;
+		d->sweep.at = 0;
 	queue_backoff_init(&d->backoff, 1, 1);
 	dest_turn_begin(d);
 	TAILQ_INIT(&d->ready);

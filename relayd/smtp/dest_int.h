@@ -29,16 +29,19 @@ struct dest {
 	struct job_list		 out;		/* with a lane, or being settled */
 	size_t			 nready, nout;
 	int64_t			 disk_due;	/* queue ms; rows not in memory may be due then */
-	int			 loading, sweeping;
+	int			 loading;
 	size_t			 asked;		/* loading: messages at most */
 	int			 peeking;	/* loading, for others than this client */
 	uint32_t		 peek_client;
 	int64_t			 peeked;	/* mono ms */
-	int			 sweep_more;	/* pages are left behind sweep_mark */
-	struct store_mark	 sweep_mark;
-	unsigned		 sweep_pages;	/* of this sweep */
-	int64_t			 sweep_next;	/* queue ms; no other one begins before */
-	int64_t			 sweep_at;	/* queue ms: a waiting sender may have to be told then */
+	struct dest_sweep {
+		int64_t		 at;		/* queue ms: a waiting sender may have to be told */
+		int64_t		 next;		/* queue ms; no other one begins before */
+		int		 running;
+		int		 more;		/* pages are left behind mark */
+		struct store_mark mark;
+		unsigned	 pages;		/* of this sweep */
+	}			 sweep;
 
 	/* plan */
 	struct route		*route;
@@ -94,8 +97,17 @@ void	dest_window_on_disk(struct dest *, int64_t due);
 /* Drops what is ready; the store has it all. why: logged for those never tried. */
 void	dest_window_release(struct dest *, const struct why *);
 void	dest_window_load(struct dest *);	/* from the index, if it is time */
-void	dest_window_remind(struct dest *, const struct job *);	/* it is settled */
-void	dest_window_sweep(struct dest *);	/* gives up waiting messages whose life is over */
+/* Rows in memory, sorted, n of them; caller frees. What is among them is taken out of m. */
+int64_t	*dest_window_ids(const struct dest *, size_t *n);
+void	dest_window_leave_out(struct store_message *m, const int64_t *ids, size_t n);
+void	dest_window_keep_out(struct dest *, struct job *);	/* into `out` */
+
+/* dest_sweep.c */
+void	dest_sweep_run(struct dest *);	/* the next page, if it is time */
+/* What its mail waits for, in words for senders. */
+void	dest_sweep_reason(const struct dest *, struct why *);
+void	dest_sweep_note(struct dest *, const struct store_message *, const struct why *);	/* it waits */
+void	dest_sweep_remind(struct dest *, const struct job *);	/* it is settled */
 
 /* dest_turn.c */
 void	dest_turn_begin(struct dest *);

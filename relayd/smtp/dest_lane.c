@@ -330,7 +330,7 @@ turned_away(struct lane *l, struct job *j)
 	dest_settle(d, j, c);
 	if (!go_on) {
 		dest_window_release(d, &why);
-		dest_window_sweep(d);
+		dest_sweep_run(d);
 	}
 }
 

@@ -12,16 +12,11 @@
 #include "relayd/smtp/delivlog.h"
 #include "relayd/smtp/dest_int.h"
 #include "relayd/smtp/flight.h"
-#include "relayd/smtp/notice.h"
 
 #define LOAD_RETRY_MS	5000	/* after a store error */
 #define PEEK_MS		1000	/* at most so often one client's window is looked behind */
 #define PEEK_MAX	50
 #define RCPTS_MAX	100	/* of a transaction (RFC 5321 s4.5.3.1.8) */
-#define SWEEP_MAX	100	/* waiting messages whose age is checked at a time */
-#define SWEEP_MS	3600000	/* at least so often while mail waits */
-#define SWEEP_GAP_MS	10000	/* between sweeps for what was not due */
-#define SWEEP_PAGE_MS	250	/* for each page of a sweep, until the next one */
 
 /* ---- jobs in memory ---- */
 
@@ -47,8 +42,8 @@ unkeep(struct dest *d, struct job *j)
 	d->nready--;
 }
 
-static void
-keep_out(struct dest *d, struct job *j)
+void
+dest_window_keep_out(struct dest *d, struct job *j)
 {
 	TAILQ_INSERT_TAIL(&d->out, j, link);
 	d->nout++;
@@ -64,7 +59,7 @@ dest_window_take(struct dest *d)
 		return NULL;
 	j = HEAP_OWNER(n, struct job, turn);
 	unkeep(d, j);
-	keep_out(d, j);
+	dest_window_keep_out(d, j);
 	return j;
 }
 
@@ -178,8 +173,8 @@ add_ids(const struct job_list *list, int64_t *ids, size_t n)
 }
 
 /* The rows that are in memory already, sorted. */
-static int64_t *
-ids_in_memory(const struct dest *d, size_t *n)
+int64_t *
+dest_window_ids(const struct dest *d, size_t *n)
 {
 	const struct job *j;
 	size_t max = 0;
@@ -196,8 +191,8 @@ ids_in_memory(const struct dest *d, size_t *n)
 }
 
 /* What came into memory, or was claimed, while the store was reading is not taken twice. */
-static void
-leave_out(struct store_message *m, const int64_t *ids, size_t n)
+void
+dest_window_leave_out(struct store_message *m, const int64_t *ids, size_t n)
 {
 	size_t kept = 0;
 
@@ -237,11 +232,11 @@ on_loaded(void *arg, const struct why *why, struct store_message **msgs, size_t 
 		dest_window_on_disk(d, 0);
 	else if (next_due != 0)
 		dest_window_on_disk(d, next_due);
-	known = ids_in_memory(d, &nknown);
+	known = dest_window_ids(d, &nknown);
 	for (size_t i = 0; i < n; i++) {
 		struct job *j;
 
-		leave_out(msgs[i], known, nknown);
+		dest_window_leave_out(msgs[i], known, nknown);
 		if (msgs[i]->nrcpts == 0 || d->paused || is_of_burst(d, msgs[i])) {
 			store_message_free(&msgs[i]);
 			continue;
@@ -327,166 +322,9 @@ dest_window_load(struct dest *d)
 	d->asked = window;
 	d->s->asked += window;
 	d->disk_due = DEST_NEVER;
-	ids = ids_in_memory(d, &n);
+	ids = dest_window_ids(d, &n);
 	d->s->store->ops->load(d->s->store, d->name, now, window, ids, n, on_loaded, d);
 	free(ids);
-}
-
-/* What its mail waits for, in words for senders: not why an administrator wants it so. */
-static void
-waits_for(const struct dest *d, struct why *why)
-{
-	if (d->paused)
-		(void)why_set(why, WHY_PAUSED, "delivery to %s is paused", d->key.domain);
-	else
-		*why = d->why;
-}
-
-/* When the first of its recipients has waited long enough. */
-static int64_t
-end_of(const struct dest *d, const struct store_message *m, const struct why *why, int64_t now)
-{
-	int64_t end = INT64_MAX;
-
-	for (size_t i = 0; i < m->nrcpts; i++) {
-		int64_t most = generation_max_age(d->s->generation, d->key.domain, why,
-		    m->rcpts[i].reason, now - m->created, NULL);
-
-		if (m->created + most < end)
-			end = m->created + most;
-	}
-	return end;
-}
-
-/* Must something happen to this one though it is not tried? When will it have to? */
-static int
-is_overdue(struct dest *d, const struct store_message *m, const struct why *why, int64_t now)
-{
-	int64_t told = notice_delay_first(d->s->generation->conf, m, why);
-	int64_t end = end_of(d, m, why, now);
-
-	if (end < told)
-		told = end;
-	if (told > now && told < d->sweep_at)
-		d->sweep_at = told;
-	return told <= now;
-}
-
-/* What was deferred is looked at when its sender has to be told (again), at the latest. */
-void
-dest_window_remind(struct dest *d, const struct job *j)
-{
-	int64_t now = clock_queue_ms(), at, end;
-
-	for (size_t i = 0; i < j->msg->nrcpts; i++) {
-		const struct why *why = &j->results[i].why;
-
-		if (j->results[i].fate != JOB_DEFERRED)
-			continue;
-		at = notice_delay_after(d->s->generation->conf, j->msg->created, why, now);
-		end = j->msg->created + generation_max_age(d->s->generation, d->key.domain, why,
-		    j->msg->rcpts[i].reason, now - j->msg->created, NULL);
-		if (end < at)
-			at = end;
-		if (at < d->sweep_at)
-			d->sweep_at = at;
-	}
-}
-
-/* The sender is told, or it is given up. */
-static void
-settle_waiting(struct dest *d, struct store_message *m, const struct why *why, int64_t now)
-{
-	struct job *j = job_new(m);
-
-	j->waiting = 1;
-	sched_jobs_add(d->s, j, 1);
-	keep_out(d, j);
-	job_settle_open(j, JOB_DEFERRED, why, NULL);
-	if (now < end_of(d, m, why, now))
-		for (size_t i = 0; i < m->nrcpts; i++)
-			delivlog_waiting(j, i, d->name, why);
-	dest_settle(d, j, NULL);
-}
-
-/* Takes the messages. */
-static void
-sweep_page(struct dest *d, struct store_message **msgs, size_t n, int64_t now)
-{
-	struct why reason;
-	size_t nknown;
-	int64_t *known;
-
-	waits_for(d, &reason);
-	known = ids_in_memory(d, &nknown);
-	for (size_t i = 0; i < n; i++) {
-		leave_out(msgs[i], known, nknown);
-		if (msgs[i]->nrcpts == 0 || !(d->paused || dest_blocked(d)) ||
-		    !is_overdue(d, msgs[i], &reason, now))
-			store_message_free(&msgs[i]);
-		else
-			settle_waiting(d, msgs[i], &reason, now);
-	}
-	free(known);
-}
-
-/* Where and when the next page is looked at. */
-static void
-sweep_on(struct dest *d, const struct store_mark *behind, int64_t next_due, int64_t now)
-{
-	if ((d->sweep_more = behind != NULL) != 0)
-		d->sweep_mark = *behind;
-	/* What is not due yet may be by then because its sender has to be told. */
-	if (next_due != 0 && next_due < now + SWEEP_GAP_MS)
-		next_due = now + SWEEP_GAP_MS;
-	if (next_due != 0 && next_due < d->sweep_at)
-		d->sweep_at = next_due;
-	/* A long queue is looked through less often. */
-	if (!d->sweep_more && d->sweep_pages > 1)
-		d->sweep_next = now + d->sweep_pages * SWEEP_PAGE_MS;
-	if (!d->sweep_more && d->sweep_at < d->sweep_next)
-		d->sweep_at = d->sweep_next;
-	dest_window_on_disk(d, 0);
-}
-
-/*
- * While the destination is blocked or paused, messages whose time ran out are given up, too,
- * and senders are told of the delay: page after page is looked through, whoever's turn it is.
- */
-static void
-on_sweep(void *arg, const struct why *why, struct store_message **msgs, size_t n,
-    const struct store_mark *behind, int64_t next_due)
-{
-	struct dest *d = arg;
-	int64_t now = clock_queue_ms();
-
-	d->sweeping = 0;
-	if (why_is_set(why) || d->sweep_pages++ == 0)
-		d->sweep_at = why_is_set(why) ? now + LOAD_RETRY_MS :
-		    n > 0 ? now + SWEEP_MS : DEST_NEVER;
-	sweep_page(d, msgs, n, now);
-	sweep_on(d, behind, next_due, now);
-	dest_run(d);
-}
-
-void
-dest_window_sweep(struct dest *d)
-{
-	int64_t now = clock_queue_ms();
-
-	if (d->sweeping)
-		return;
-	if (!d->sweep_more && now < d->sweep_next) {
-		d->sweep_at = d->sweep_next;
-		return;
-	}
-	d->sweeping = 1;
-	if (!d->sweep_more) {
-		d->sweep_mark = STORE_MARK_START;
-		d->sweep_pages = 0;
-	}
-	d->s->store->ops->aged(d->s->store, d->name, now, SWEEP_MAX, &d->sweep_mark,
-	    on_sweep, d);
 }
 
 /* Somebody's burst leaves room for those who have few (queue_fair_share). */
@@ -508,9 +346,9 @@ dest_add(struct dest *d, struct job *j)
 	if (waits) {
 		struct why why;
 
-		waits_for(d, &why);
+		dest_sweep_reason(d, &why);
 		say_waiting(d, j, &why);
-		(void)is_overdue(d, j->msg, &why, clock_queue_ms());	/* sweep_at */
+		dest_sweep_note(d, j->msg, &why);
 	}
 	if (waits || !has_room(d, j)) {
 		dest_window_on_disk(d, j->msg->rcpts[0].due);
@@ -531,7 +369,7 @@ dest_on_disk(struct dest *d, uint64_t recipients, int64_t due)
 	d->count += recipients;
 	dest_window_on_disk(d, due);
 	if (d->paused)
-		d->sweep_at = 0;	/* how old it is, is not known */
+		d->sweep.at = 0;	/* how old it is, is not known */
 	dest_run(d);
 }
 
@@ -586,6 +424,6 @@ dest_claim(struct dest *d, struct store_message **mp)
 		d->count += m->rcpts[i].state == STORE_HELD;
 	j = job_new(m);
 	sched_jobs_add(d->s, j, 1);
-	keep_out(d, j);
+	dest_window_keep_out(d, j);
 	return j;
 }
