@@ -114,14 +114,13 @@ decode(const uint8_t *p, size_t n, uint32_t *cp)
 	return len;
 }
 
-/* Would this code point act on a terminal, or on the reader's eye, instead of showing? */
-static int
-acts(uint32_t cp)
+int
+str_acts(uint32_t cp)
 {
 	return cp < 0x20 || (cp >= 0x7f && cp <= 0x9f) ||	/* C0, DEL, C1 */
-	    cp == 0x61c || cp == 0x200e || cp == 0x200f ||	/* bidi marks */
+	    cp == 0x61c || (cp >= 0x200b && cp <= 0x200f) ||	/* bidi marks, no width */
 	    (cp >= 0x2028 && cp <= 0x202e) ||	/* line, paragraph separator, bidi embeddings */
-	    (cp >= 0x2066 && cp <= 0x2069) ||	/* bidi isolates */
+	    (cp >= 0x2060 && cp <= 0x206f) ||	/* bidi isolates, invisible operators */
 	    cp == 0xfeff || (cp >= 0xe0000 && cp <= 0xe007f);	/* invisible: BOM, tags */
 }
 
@@ -131,11 +130,11 @@ typedef int unit_fn(char to[16], const uint8_t *p, size_t used, uint32_t cp);
 static int
 unit_text(char to[16], const uint8_t *p, size_t used, uint32_t cp)
 {
-	if (used == 0 || (used == 1 && acts(cp)))
+	if (used == 0 || (used == 1 && str_acts(cp)))
 		return snprintf(to, 16, "\\x%02x", p[0]);
 	if (cp == '\\')
 		return snprintf(to, 16, "\\\\");
-	if (acts(cp))
+	if (str_acts(cp))
 		return snprintf(to, 16, "\\u{%x}", cp);
 	memcpy(to, p, used);
 	return (int)used;
@@ -151,10 +150,10 @@ unit_json(char to[16], const uint8_t *p, size_t used, uint32_t cp)
 	for (const char *l = letters; *l != '\0'; l += 2)
 		if (cp == (uint8_t)*l)
 			return snprintf(to, 16, "\\%c", l[1]);
-	if (acts(cp) && cp > 0xffff)	/* RFC 8259 s7: a surrogate pair */
+	if (str_acts(cp) && cp > 0xffff)	/* RFC 8259 s7: a surrogate pair */
 		return snprintf(to, 16, "\\u%04x\\u%04x", 0xd800 + ((cp - 0x10000) >> 10),
 		    0xdc00 + ((cp - 0x10000) & 0x3ff));
-	if (acts(cp))
+	if (str_acts(cp))
 		return snprintf(to, 16, "\\u%04x", cp);
 	memcpy(to, p, used);
 	return (int)used;

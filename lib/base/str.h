@@ -4,6 +4,7 @@
 #define BASE_STR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf;
 
@@ -29,11 +30,13 @@ int	str_starts_nocase(const char *s, const char *prefix);
 /* Domain rules: ".suffix" matches any name below it, "*" all, else equality. */
 int	str_domain_matches(const char *pattern, const char *domain);
 
+/* Would this code point act on a terminal, or on the reader's eye, instead of showing? */
+int	str_acts(uint32_t rune);
 /*
  * Shows bytes from outside on one line: control bytes, DEL, C1, invalid
- * UTF-8, line and paragraph separators, bidi controls, BOM and tag characters
- * as \xHH or \u{hex}, a backslash as \\, so that it can be undone.  At most
- * max bytes of output, cut whole.
+ * UTF-8, line and paragraph separators, bidi controls, what has no width, BOM
+ * and tag characters as \xHH or \u{hex}, a backslash as \\, so that it can be
+ * undone.  At most max bytes of output, cut whole.
  */
 void	str_escape(struct buf *, const void *, size_t n, size_t max);
 /* The same into a fixed array. */

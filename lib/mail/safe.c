@@ -21,15 +21,6 @@ mail_safe_name(struct buf *out, const char *s, size_t max)
 		buf_addc(out, is_name_char(*s) ? *s : '?');
 }
 
-/* Characters that change how the text around them is shown. */
-static int
-is_deceptive(uint32_t rune)
-{
-	return (rune >= 0x80 && rune <= 0x9f) || rune == 0x061c || rune == 0x200e ||
-	    rune == 0x200f || (rune >= 0x2028 && rune <= 0x202e) ||
-	    (rune >= 0x2066 && rune <= 0x2069) || rune == 0xfeff;
-}
-
 void
 mail_safe_text(struct buf *out, const char *s, size_t max, int utf8)
 {
@@ -42,7 +33,7 @@ mail_safe_text(struct buf *out, const char *s, size_t max, int utf8)
 		if (step == 0 || (step == 1 && (rune < 32 || rune == 127))) {
 			str_fmt(shown, sizeof shown, "\\x%02x", (unsigned)(unsigned char)*s);
 			step = 1;
-		} else if (step > 1 && (!utf8 || is_deceptive(rune))) {
+		} else if (step > 1 && (!utf8 || str_acts(rune))) {
 			str_fmt(shown, sizeof shown, "\\x{%X}", (unsigned)rune);
 		} else {
 			memcpy(shown, s, step);

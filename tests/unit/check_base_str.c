@@ -31,6 +31,7 @@ static const struct {
 	{ IN("\x85"), "\\x85", "\xef\xbf\xbd" },			/* C1, raw */
 	{ IN("\xe2\x80\xa8\xe2\x80\xa9"), "\\u{2028}\\u{2029}", "\\u2028\\u2029" },
 	{ IN("\xe2\x80\xae"), "\\u{202e}", "\\u202e" },			/* bidi override */
+	{ IN("a\xe2\x80\x8b\xe2\x81\xa0"), "a\\u{200b}\\u{2060}", "a\\u200b\\u2060" },	/* no width */
 	{ IN("\xe2\x81\xa6\xe2\x81\xa9"), "\\u{2066}\\u{2069}", "\\u2066\\u2069" },
 	{ IN("\xd8\x9c"), "\\u{61c}", "\\u061c" },
 	{ IN("\xef\xbb\xbf"), "\\u{feff}", "\\ufeff" },
