@@ -71,6 +71,12 @@ def _temporary():
     return "/var/tmp"
 
 
+def _copy_program(source, path):
+    """By a process of its own: what we write ourselves is open, for a moment, in whatever another
+    thread starts, and a program that somebody writes cannot be started (ETXTBSY)."""
+    subprocess.run(["cp", "-p", source, path], check=True)
+
+
 class Scratch:
     """A temporary folder, given to the unprivileged user, removed at exit."""
 
@@ -102,6 +108,9 @@ class Scratch:
         os.chmod(path, mode)
         if os.getuid() == 0:
             os.chown(path, *unprivileged())
+        if mode & 0o111:
+            _copy_program(path, path + ".new")
+            os.rename(path + ".new", path)
         return path
 
     def program(self, path):
@@ -110,7 +119,7 @@ class Scratch:
             return path
         copy = os.path.join(self.dir("bin"), os.path.basename(path))
         if not os.path.exists(copy):
-            shutil.copy(path, copy + ".new")
+            _copy_program(path, copy + ".new")
             os.rename(copy + ".new", copy)
         return copy
 
