@@ -3,15 +3,14 @@
 #include "lib/meter/count.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/clock.h"
+#include "lib/proc/shared.h"
 
 #define ROWS_MAX	128
 
@@ -163,32 +162,17 @@ int
 meter_count_make(unsigned rows)
 {
 	int64_t started = clock_wall_ms();
-	int fd = memfd_create("relayd-meter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd == -1)
-		return -1;
-	if (ftruncate(fd, (off_t)size_of(rows)) == 0 &&
-	    pwrite(fd, &started, sizeof started, 0) == (ssize_t)sizeof started &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-		return fd;
-	close(fd);
-	return -1;
+	return proc_shared_make("relayd-meter", size_of(rows), &started, sizeof started);
 }
 
 /* Takes fd. 0, or -1 with errno: it is no table for so many rows. */
 static int
-map(struct table *t, int fd, unsigned rows, int prot)
+map(struct table *t, int fd, unsigned rows, int writable)
 {
-	struct stat st;
-	void *at = MAP_FAILED;
+	void *at = proc_shared_map(fd, rows > 0 && rows <= ROWS_MAX ? size_of(rows) : 0, writable);
 
-	if (fstat(fd, &st) == 0 && rows > 0 && rows <= ROWS_MAX &&
-	    (size_t)st.st_size == size_of(rows))
-		at = mmap(NULL, size_of(rows), prot, MAP_SHARED, fd, 0);
-	else
-		errno = EINVAL;
-	close(fd);
-	if (at == MAP_FAILED)
+	if (at == NULL)
 		return -1;
 	*t = (struct table){ at, ((struct shared *)at)->rows, rows };
 	return 0;
@@ -212,7 +196,7 @@ meter_count_open(int fd, unsigned rows, unsigned row)
 		errno = EINVAL;
 		return -1;
 	}
-	if (map(&t, fd, rows, PROT_READ | PROT_WRITE) == -1)
+	if (map(&t, fd, rows, 1) == -1)
 		return -1;
 	unmap(&mine);
 	mine = t;
@@ -225,7 +209,7 @@ meter_count_watch(int fd, unsigned rows)
 {
 	struct table t;
 
-	if (map(&t, fd, rows, PROT_READ) == -1)
+	if (map(&t, fd, rows, 0) == -1)
 		return -1;
 	unmap(&watched);
 	watched = t;

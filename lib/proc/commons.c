@@ -8,17 +8,14 @@
  */
 #include "lib/proc/commons.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/rand.h"
+#include "lib/proc/shared.h"
 
 #define ROWS_MAX	64
 #define PLACES		8u
@@ -266,31 +263,17 @@ int
 proc_commons_make(unsigned rows)
 {
 	uint64_t key[2] = { rand_u64(), rand_u64() };
-	int fd = memfd_create("relayd-commons", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd == -1)
-		return -1;
-	if (ftruncate(fd, (off_t)size_of(rows)) == 0 &&
-	    pwrite(fd, key, sizeof key, 0) == (ssize_t)sizeof key &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-		return fd;
-	close(fd);
-	return -1;
+	return proc_shared_make("relayd-commons", size_of(rows), key, sizeof key);
 }
 
 struct proc_commons *
 proc_commons_map(int fd, unsigned rows, unsigned own)
 {
 	struct proc_commons *c;
-	struct stat st;
-	void *at = MAP_FAILED;
+	void *at = proc_shared_map(fd, rows <= ROWS_MAX ? size_of(rows) : 0, 1);
 
-	if (fstat(fd, &st) == 0 && rows <= ROWS_MAX && (size_t)st.st_size == size_of(rows))
-		at = mmap(NULL, size_of(rows), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	else
-		errno = EINVAL;
-	close(fd);
-	if (at == MAP_FAILED)
+	if (at == NULL)
 		return NULL;
 	c = must_calloc(1, sizeof *c);
 	c->table = at;

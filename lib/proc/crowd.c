@@ -6,17 +6,14 @@
  */
 #include "lib/proc/crowd.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/base/bug.h"
 #include "lib/base/rand.h"
+#include "lib/proc/shared.h"
 
 #define ROWS_MAX	64
 #define BUCKETS		2048u
@@ -191,31 +188,17 @@ int
 proc_crowd_make(unsigned rows)
 {
 	uint64_t seed[2] = { rand_u64() | 1, rand_u64() | 1 };
-	int fd = memfd_create("relayd-crowd", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd == -1)
-		return -1;
-	if (ftruncate(fd, (off_t)size_of(rows)) == 0 &&
-	    pwrite(fd, seed, sizeof seed, 0) == (ssize_t)sizeof seed &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-		return fd;
-	close(fd);
-	return -1;
+	return proc_shared_make("relayd-crowd", size_of(rows), seed, sizeof seed);
 }
 
 struct proc_crowd *
 proc_crowd_map(int fd, unsigned rows, unsigned own)
 {
 	struct proc_crowd *c;
-	struct stat st;
-	void *at = MAP_FAILED;
+	void *at = proc_shared_map(fd, rows <= ROWS_MAX ? size_of(rows) : 0, 1);
 
-	if (fstat(fd, &st) == 0 && rows <= ROWS_MAX && (size_t)st.st_size == size_of(rows))
-		at = mmap(NULL, size_of(rows), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	else
-		errno = EINVAL;
-	close(fd);
-	if (at == MAP_FAILED)
+	if (at == NULL)
 		return NULL;
 	c = must_calloc(1, sizeof *c);
 	c->table = at;
